@@ -1,0 +1,71 @@
+# guise: `make` builds build/guise. `make run`, `make check`, `make quick`: see README.md.
+#
+# Each folder under src/ is a static library; `layers` says who may include whom.
+# Variants: make SAN=address|thread|fuzz, CC=clang, WERROR=1, BUILD=folder.
+
+SAN    ?=
+WERROR ?=
+BUILD  ?= build$(if $(SAN),/$(SAN))
+PREFIX ?= /usr/local
+CC     ?= cc
+
+PKGS   := libfdt slirp libcjson zlib libzstd
+CFLAGS ?= -O2 -g
+WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough \
+          -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
+SAN_FLAGS_address := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SAN_FLAGS_thread  := -fsanitize=thread
+SAN_FLAGS_fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+SAN_FLAGS := $(SAN_FLAGS_$(SAN))
+LIBS   := -lfdt $(shell pkg-config --libs slirp libcjson zlib libzstd 2>/dev/null) -lm -lpthread
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I$(BUILD) $(WARN) $(if $(WERROR),-Werror) -fno-strict-aliasing \
+             $(shell pkg-config --cflags slirp libcjson 2>/dev/null) $(CFLAGS) $(SAN_FLAGS)
+
+SRCS     := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*/*.c src/*/*/*.c))
+MAIN     := src/cli/main.c
+LIB_SRCS := $(filter-out $(MAIN),$(SRCS))
+TESTS    := $(wildcard src/*/*_test.c src/*/*/*_test.c)
+FUZZERS  := $(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c)
+FOLDERS  := cli control machine device debug rv64 memory vm base
+obj       = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
+lib_of    = $(filter src/$(1)/%,$(LIB_SRCS))
+LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)
+TEST_BINS := $(patsubst src/%.c,$(BUILD)/test/%,$(TESTS))
+FUZZ_BINS := $(patsubst src/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
+
+all: $(BUILD)/guise
+
+$(BUILD)/guise: $(call obj,$(MAIN)) $(LIB_FILES)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
+
+define folder_lib
+$(BUILD)/lib$(1).a: $(call obj,$(call lib_of,$(1)))
+	@rm -f $$@; ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_lib,$(f))))
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Unit tests stand beside the code as *_test.c, each a cmocka program of its own.
+$(BUILD)/test/%: $(BUILD)/obj/%.o $(LIB_FILES)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS) -lcmocka
+
+# Fuzzers stand beside the code as *_fuzz.c (libFuzzer): make SAN=fuzz CC=clang fuzzers
+$(BUILD)/fuzz/%: $(BUILD)/obj/%.o $(LIB_FILES)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
+
+tests: $(TEST_BINS)
+fuzzers: $(FUZZ_BINS)
+unit: tests
+	@for t in $(TEST_BINS); do $$t || exit 1; done
+
+clean:
+	rm -rf build
+
+.PHONY: all tests fuzzers unit clean
+.SECONDARY:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,33 @@
+/* vm/instance.h - one virtual machine, as every kind and the monitor see it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VM_INSTANCE_H
+#define VM_INSTANCE_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "vm/console.h"
+#include "vm/life.h"
+
+struct kind;
+struct spec;
+struct clock;
+
+struct instance {
+    const struct kind *kind;
+    const struct spec *spec;
+    struct loop       *loop;
+    struct clock      *clock;   /* paused and resumed by the monitor, around the kind's hooks */
+    struct console    *console; /* what it prints and reads */
+    const char        *dir;     /* its state folder: for sockets and scratch files of the kind */
+    enum life          life;
+    int                exit_status; /* valid when STOPPED */
+    char               exit_why[160]; /* "" or one line: "kernel panic", "power off" */
+
+    void (*on_exit)(struct instance *); /* the monitor's; on the loop thread */
+};
+
+/* The machine has ended. STATUS is 0..255, as a shell sees it. WHY may be NULL. Any thread; the
+ * first call counts. The monitor hears of it on the loop thread. */
+void instance_exited(struct instance *, int status, const char *why);
+
+#endif

@@ -1,0 +1,70 @@
+/* vm/spec.h - what to run: one description for every kind, read from and written to the
+ * instance's config.json (an OCI bundle's, with its `vm` section and guise's own keys).
+ *
+ * Plain data. Strings are owned by the spec; NULL means not given. Kinds read it, never
+ * change it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VM_SPEC_H
+#define VM_SPEC_H
+
+#include "base/err.h"
+
+struct spec_disk {
+    char *path;
+    char *format; /* "raw", "qcow2"; NULL: by its bytes */
+    bool  read_only;
+    char *options; /* the rest, "key=value,..." for the device; NULL: none */
+};
+
+struct spec_share { /* -v HOST:GUEST[:ro] */
+    char *host, *guest;
+    bool  read_only;
+};
+
+struct spec_port { /* -p [HOSTIP:]HOST:GUEST[/udp] */
+    char *host_ip;
+    u16   host, guest;
+    bool  udp;
+};
+
+struct spec_net {
+    char *mode;    /* "none", "user", "tap" */
+    char *options; /* "ifname=tap0,mac=..." or NULL */
+};
+
+struct spec {
+    char *id;   /* 12 hex digits, made at create */
+    char *name; /* of the user's choice, or made up */
+    char *kind, *engine; /* forced by --as, --engine; NULL: chosen */
+
+    char  *workload; /* absolute path */
+    char **args;     /* NULL-terminated, may be empty */
+    char **env;      /* "NAME=VALUE" */
+
+    unsigned cpus; /* 1.. */
+    u64      memory_bytes;
+    bool     tty, interactive, auto_remove;
+
+    /* machines */
+    char              *machine;  /* board: "virt" */
+    char              *initrd, *append;
+    char              *firmware; /* "builtin", "none" or a path; NULL: builtin */
+    char              *kernel;   /* --kernel, when the workload is a disk */
+    struct spec_disk  *disks;
+    struct spec_share *shares;
+    struct spec_port  *ports;
+    struct spec_net   *nets;
+    unsigned           n_disks, n_shares, n_ports, n_nets;
+    char              *gdb;     /* "PORT" or "unix:PATH"; NULL: none */
+    bool               gdb_wait; /* --gdb starts stopped, as with QEMU's -S */
+    char              *trace;   /* "insn,irq,mmio..."; NULL: none */
+    char              *trace_file; /* NULL: the monitor's log */
+    bool               stats;   /* print them at exit */
+};
+
+struct spec *spec_create(void);
+void         spec_destroy(struct spec *); /* NULL is fine */
+int          spec_load(struct spec **out, const char *path, struct err *err); /* config.json */
+int          spec_save(const struct spec *, const char *path, struct err *err);
+
+#endif

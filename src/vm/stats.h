@@ -1,0 +1,24 @@
+/* vm/stats.h - numbers a machine tells of itself: a flat list of named values. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VM_STATS_H
+#define VM_STATS_H
+
+#include "base/types.h"
+
+/* "cpu0.instructions", 123456, "" ; unit: "", "bytes", "ns". Names are dotted, lower case. */
+struct stat {
+    char        name[64];
+    u64         value;
+    const char *unit;
+};
+
+struct stats {
+    struct stat *rows;
+    unsigned     count, room;
+};
+
+void stats_add(struct stats *, u64 value, const char *unit, const char *name_fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void stats_done(struct stats *); /* frees the rows */
+
+#endif
