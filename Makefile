@@ -17,7 +17,7 @@ SAN_FLAGS_address := -fsanitize=address,undefined -fno-sanitize-recover=undefine
 SAN_FLAGS_thread  := -fsanitize=thread
 SAN_FLAGS_fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 SAN_FLAGS := $(SAN_FLAGS_$(SAN))
-LIBS   := -lfdt $(shell pkg-config --libs slirp libcjson zlib libzstd 2>/dev/null) -lm -lpthread
+LIBS   := -lfdt -lslirp -lcjson -lz -lzstd -lm -lpthread
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I$(BUILD) $(WARN) $(if $(WERROR),-Werror) -fno-strict-aliasing \
              $(shell pkg-config --cflags slirp libcjson 2>/dev/null) $(CFLAGS) $(SAN_FLAGS)
 

@@ -22,7 +22,7 @@ struct field {
 };
 #define FIELD(T, m)                                                                                \
     {                                                                                              \
-        #m, offsetof(T, m), sizeof(((T *)0)->m)                                                    \
+#m, offsetof(T, m), sizeof(((T *)0)->m)                                                    \
     }
 #define FIELDS_END                                                                                 \
     {                                                                                              \

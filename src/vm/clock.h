@@ -33,4 +33,7 @@ void clock_resume(struct clock *);                            /* loop thread */
 /* Wall-clock time of the guest, in ns since 1970: for real-time clocks. Any thread. */
 u64 clock_wall(const struct clock *);
 
+/* Wall-clock time of the host, for records such as "created at"; never for a guest. */
+u64 clock_host_wall(void);
+
 #endif

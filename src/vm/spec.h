@@ -33,8 +33,8 @@ struct spec_net {
 };
 
 struct spec {
-    char *id;   /* 12 hex digits, made at create */
-    char *name; /* of the user's choice, or made up */
+    char *id;            /* 12 hex digits, made at create */
+    char *name;          /* of the user's choice, or made up */
     char *kind, *engine; /* forced by --as, --engine; NULL: chosen */
 
     char  *workload; /* absolute path */
@@ -46,7 +46,7 @@ struct spec {
     bool     tty, interactive, auto_remove;
 
     /* machines */
-    char              *machine;  /* board: "virt" */
+    char              *machine; /* board: "virt" */
     char              *initrd, *append;
     char              *firmware; /* "builtin", "none" or a path; NULL: builtin */
     char              *kernel;   /* --kernel, when the workload is a disk */
@@ -55,16 +55,24 @@ struct spec {
     struct spec_port  *ports;
     struct spec_net   *nets;
     unsigned           n_disks, n_shares, n_ports, n_nets;
-    char              *gdb;     /* "PORT" or "unix:PATH"; NULL: none */
-    bool               gdb_wait; /* --gdb starts stopped, as with QEMU's -S */
-    char              *trace;   /* "insn,irq,mmio..."; NULL: none */
+    char              *gdb;        /* "PORT" or "unix:PATH"; NULL: none */
+    bool               gdb_wait;   /* --gdb starts stopped, as with QEMU's -S */
+    char              *trace;      /* "insn,irq,mmio..."; NULL: none */
     char              *trace_file; /* NULL: the monitor's log */
-    bool               stats;   /* print them at exit */
+    bool               stats;      /* print them at exit */
 };
 
 struct spec *spec_create(void);
-void         spec_destroy(struct spec *); /* NULL is fine */
+void         spec_destroy(struct spec *);                                     /* NULL is fine */
 int          spec_load(struct spec **out, const char *path, struct err *err); /* config.json */
 int          spec_save(const struct spec *, const char *path, struct err *err);
+int          spec_parse(struct spec **out, const char *text, size_t len, struct err *err);
+char        *spec_text(const struct spec *);                   /* as JSON; the caller frees */
+int          spec_check(const struct spec *, struct err *err); /* what is there makes sense */
+bool         spec_name_ok(const char *name); /* [a-zA-Z0-9][a-zA-Z0-9_.-]+, up to 63 bytes */
+
+void     strings_add(char ***list, const char *s); /* a NULL-terminated list; NULL is empty */
+unsigned strings_count(char *const *list);
+void     strings_free(char **list);
 
 #endif
