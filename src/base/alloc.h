@@ -32,7 +32,7 @@ static inline void cleanup_fd_(int *fd)
 }
 
 #define cleanup_free __attribute__((cleanup(cleanup_free_)))
-#define cleanup_fd __attribute__((cleanup(cleanup_fd_)))
+#define cleanup_fd   __attribute__((cleanup(cleanup_fd_)))
 
 /* Hands on what a cleanup local holds. */
 static inline int steal_fd(int *fd)

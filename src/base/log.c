@@ -35,7 +35,7 @@ void log_write(enum log_level l, const char *fmt, ...)
                           names[l]);
     int m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
     va_end(ap);
-    n = MIN(n + (size_t)MAX(m, 0), sizeof(line) - 2);
+    n         = MIN(n + (size_t)MAX(m, 0), sizeof(line) - 2);
     line[n++] = '\n';
     if (write(STDERR_FILENO, line, n) < 0) {
         /* The log is gone; the machine goes on. */

@@ -116,8 +116,8 @@ void loop_destroy(struct loop *loop)
 int loop_watch(struct loop *loop, int fd, u32 events, watch_fn *fn, void *ctx, struct watch **out,
                struct err *err)
 {
-    struct watch *w = xnew(struct watch);
-    *w              = (struct watch){.loop = loop, .fd = fd, .fn = fn, .ctx = ctx};
+    struct watch *w       = xnew(struct watch);
+    *w                    = (struct watch){.loop = loop, .fd = fd, .fn = fn, .ctx = ctx};
     struct epoll_event ev = {.events = events, .data.ptr = w};
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
         int code = errno;

@@ -25,20 +25,20 @@ typedef u64 gva; /* guest virtual address */
 #define MiB(n) ((u64)(n) << 20)
 #define GiB(n) ((u64)(n) << 30)
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define ALIGN_DOWN(x, n) ((x) & ~((__typeof__(x))(n) - 1))
-#define ALIGN_UP(x, n) ALIGN_DOWN((x) + (__typeof__(x))(n) - 1, (n))
+#define ARRAY_SIZE(a)    (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)        ((a) < (b) ? (a) : (b))
+#define MAX(a, b)        ((a) > (b) ? (a) : (b))
+#define ALIGN_DOWN(x, n) ((x) & ~((__typeof__(x))(n)-1))
+#define ALIGN_UP(x, n)   ALIGN_DOWN((x) + (__typeof__(x))(n)-1, (n))
 
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define UNUSED __attribute__((unused))
+#define UNUSED            __attribute__((unused))
 
 /* The struct of type T whose member M the pointer P points at. */
-#define container_of(p, T, m) ((T *)((char *)(p) - offsetof(T, m)))
+#define container_of(p, T, m) ((T *)((char *)(p)-offsetof(T, m)))
 
 /* Bits HI..LO of X, moved down to bit 0. */
 static inline u64 bits(u64 x, unsigned hi, unsigned lo)

@@ -60,7 +60,7 @@ void fdt_end(struct fdt *fdt)
 
 void fdt_str(struct fdt *fdt, const char *name, const char *value)
 {
-    note(fdt, fdt_property_string(fdt->blob, name, value));
+    note(fdt, fdt_property(fdt->blob, name, value, (int)strlen(value) + 1));
 }
 
 void fdt_strs(struct fdt *fdt, const char *name, const char *values, size_t len)

@@ -12,11 +12,11 @@
 enum { FDT_ROOM = 64 * 1024 };
 
 struct fdt {
-    u8  *blob; /* FDT_ROOM bytes */
-    int  error;
-    u32  next_phandle;
-    u32  intc; /* phandle of the interrupt controller of devices (the PLIC) */
-    u32  syscon;
+    u8 *blob; /* FDT_ROOM bytes */
+    int error;
+    u32 next_phandle;
+    u32 intc; /* phandle of the interrupt controller of devices (the PLIC) */
+    u32 syscon;
 };
 
 int  fdt_init(struct fdt *, struct err *err);

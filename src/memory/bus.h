@@ -47,7 +47,7 @@ struct device {
     const struct device_ops *ops;
     pthread_mutex_t          lock; /* recursive it is not */
     struct irq               irq;
-    u64                      base, len; /* where the bus put it */
+    u64                      base, len;     /* where the bus put it */
     u64                      reads, writes; /* by the guest, for stats; under the lock */
 };
 
@@ -64,11 +64,13 @@ int bus_attach(struct bus *, u64 base, u64 len, struct device *dev, struct err *
 int bus_read(struct bus *, u64 addr, unsigned width, u64 *val);
 int bus_write(struct bus *, u64 addr, unsigned width, u64 val);
 
-struct device *bus_device(const struct bus *, unsigned n); /* in order of address; NULL past the end */
+struct device *bus_device(const struct bus *,
+                          unsigned n); /* in order of address; NULL past the end */
 
 /* Sees each access after it was made; for traces. NULL: nobody. Set before the machine runs. */
-typedef void bus_spy(void *ctx, const struct device *, u64 off, unsigned width, u64 val, bool write);
-void bus_watch(struct bus *, bus_spy *, void *ctx);
+typedef void bus_spy(void *ctx, const struct device *, u64 off, unsigned width, u64 val,
+                     bool write);
+void         bus_watch(struct bus *, bus_spy *, void *ctx);
 
 void bus_reset(struct bus *);
 int  bus_save(struct bus *, struct snap *, struct err *err); /* drains and saves every device */

@@ -89,12 +89,12 @@ static void program(struct clock *c)
     if (c->count > 0 && atomic_load(&c->running)) {
         u64 at   = c->heap[0]->at_ns;
         u64 from = atomic_load(&c->offset);
-        u64 host = at - from;                  /* offset may be "negative": it wraps rightly */
+        u64 host = at - from; /* offset may be "negative": it wraps rightly */
         if (at <= clock_now(c))
-            host = 1;                          /* the past: at once */
-        host                   = MIN(host, (u64)INT64_MAX);
-        when.it_value.tv_sec   = (time_t)(host / 1000000000u);
-        when.it_value.tv_nsec  = (long)(host % 1000000000u);
+            host = 1; /* the past: at once */
+        host                  = MIN(host, (u64)INT64_MAX);
+        when.it_value.tv_sec  = (time_t)(host / 1000000000u);
+        when.it_value.tv_nsec = (long)(host % 1000000000u);
     }
     timerfd_settime(c->fd, TFD_TIMER_ABSTIME, &when, NULL);
 }

@@ -24,11 +24,11 @@ struct timer {
 int  clock_host_create(struct clock **out, struct loop *, u64 start_ns, struct err *err);
 void clock_destroy(struct clock *); /* NULL is fine; timers still armed are forgotten */
 
-u64  clock_now(const struct clock *);                         /* ns; any thread */
-void clock_arm(struct clock *, struct timer *, u64 at_ns);    /* any thread; re-arms; past: soon */
-void clock_disarm(struct clock *, struct timer *);            /* any thread */
-void clock_pause(struct clock *);                             /* loop thread */
-void clock_resume(struct clock *);                            /* loop thread */
+u64  clock_now(const struct clock *);                      /* ns; any thread */
+void clock_arm(struct clock *, struct timer *, u64 at_ns); /* any thread; re-arms; past: soon */
+void clock_disarm(struct clock *, struct timer *);         /* any thread */
+void clock_pause(struct clock *);                          /* loop thread */
+void clock_resume(struct clock *);                         /* loop thread */
 
 /* Wall-clock time of the guest, in ns since 1970: for real-time clocks. Any thread. */
 u64 clock_wall(const struct clock *);

@@ -49,6 +49,9 @@ struct console {
     bool                   input_full; /* somebody was refused */
     unsigned               columns, rows;
 
+    console_spy *spy;
+    void        *spy_ctx;
+
     atomic_bool ready_posted;
 };
 
@@ -141,6 +144,8 @@ static void on_output(void *ctx)
 void console_write(struct console *c, const void *data, size_t len)
 {
     const u8 *p = data;
+    if (c->spy)
+        c->spy(c->spy_ctx, data, len);
     pthread_mutex_lock(&c->lock);
     while (len > 0) {
         if (c->end - c->logged == RING)
@@ -157,6 +162,12 @@ void console_write(struct console *c, const void *data, size_t len)
     pthread_mutex_unlock(&c->lock);
     if (post)
         loop_post(c->loop, on_output, c);
+}
+
+void console_watch(struct console *c, console_spy *spy, void *ctx)
+{
+    c->spy     = spy;
+    c->spy_ctx = ctx;
 }
 
 void console_join(struct console *c, struct console_reader *r, bool replay)

@@ -23,6 +23,11 @@ struct console_port {
 void console_connect(struct console *, const struct console_port *); /* the loop thread */
 void console_ready(struct console *); /* any thread: input() took less than given, has room now */
 
+/* Somebody who reads along: called with every piece of output, on the thread that prints, no
+ * console lock held. NULL: nobody. Set while no machine runs. */
+typedef void console_spy(void *ctx, const void *data, size_t len);
+void         console_watch(struct console *, console_spy *, void *ctx);
+
 /* ---- the monitor's side: the loop thread only ---- */
 
 /* FOLDER gets console.log, console.times (when each piece came: 16 bytes, the offset in the log

@@ -22,20 +22,22 @@ struct probe {
 };
 
 struct kind {
-    const char *name, *summary;
+    const char        *name, *summary;
     const char *const *engines; /* NULL-terminated */
-    size_t size;          /* of its own struct, which begins with struct instance */
-    void (*probe)(const struct spec *, struct probe *out); /* reads the file's bytes, runs nothing */
-    int  (*create)(struct instance *, struct err *);   /* instance->spec is filled */
-    int  (*start)(struct instance *, struct err *);    /* ends, some day, in instance_exited() */
-    int  (*pause)(struct instance *, struct err *);
-    int  (*resume)(struct instance *, struct err *);
-    int  (*stop)(struct instance *, struct err *);     /* ask it to end in good order */
-    int  (*kill)(struct instance *, int signal, struct err *);
-    int  (*save)(struct instance *, struct snap *, struct err *);    /* paused only */
-    int  (*load)(struct instance *, struct snap *, struct err *);    /* after create, instead of start */
+    size_t             size;    /* of its own struct, which begins with struct instance */
+    void (*probe)(const struct spec *,
+                  struct probe *out);               /* reads the file's bytes, runs nothing */
+    int (*create)(struct instance *, struct err *); /* instance->spec is filled */
+    int (*start)(struct instance *, struct err *);  /* ends, some day, in instance_exited() */
+    int (*pause)(struct instance *, struct err *);
+    int (*resume)(struct instance *, struct err *);
+    int (*stop)(struct instance *, struct err *); /* ask it to end in good order */
+    int (*kill)(struct instance *, int signal, struct err *);
+    int (*save)(struct instance *, struct snap *, struct err *); /* paused only */
+    int (*load)(struct instance *, struct snap *,
+                struct err *); /* after create, instead of start */
     void (*stats)(struct instance *, struct stats *);
-    void (*destroy)(struct instance *);                /* also when half created */
+    void (*destroy)(struct instance *); /* also when half created */
 };
 
 #endif

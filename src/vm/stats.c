@@ -11,10 +11,10 @@ void stats_add(struct stats *s, u64 value, const char *unit, const char *name_fm
 {
     if (s->count == s->room) {
         s->room = s->room ? 2 * s->room : 32;
-        s->rows = xrealloc(s->rows, s->room * sizeof(struct stat));
+        s->rows = xrealloc(s->rows, s->room * sizeof(struct stat_row));
     }
-    struct stat *row = &s->rows[s->count++];
-    *row             = (struct stat){.value = value, .unit = unit};
+    struct stat_row *row = &s->rows[s->count++];
+    *row                 = (struct stat_row){.value = value, .unit = unit};
     va_list args;
     va_start(args, name_fmt);
     vsnprintf(row->name, sizeof(row->name), name_fmt, args);

@@ -6,15 +6,15 @@
 #include "base/types.h"
 
 /* "cpu0.instructions", 123456, "" ; unit: "", "bytes", "ns". Names are dotted, lower case. */
-struct stat {
+struct stat_row {
     char        name[64];
     u64         value;
     const char *unit;
 };
 
 struct stats {
-    struct stat *rows;
-    unsigned     count, room;
+    struct stat_row *rows;
+    unsigned         count, room;
 };
 
 void stats_add(struct stats *, u64 value, const char *unit, const char *name_fmt, ...)

@@ -32,10 +32,11 @@ struct vcpu;
 
 struct vcpu_ops {
     const char *name;
-    int (*run)(struct vcpu *, u64 budget, struct vcpu_exit *); /* budget in instructions, 0 = none */
-    void (*kick)(struct vcpu *);                               /* any thread */
-    void (*irq)(struct vcpu *, unsigned line, bool level);     /* any thread */
-    int (*get)(struct vcpu *, unsigned reg, u64 *val);         /* -ENOENT: no such register */
+    int (*run)(struct vcpu *, u64 budget,
+               struct vcpu_exit *);                        /* budget in instructions, 0 = none */
+    void (*kick)(struct vcpu *);                           /* any thread */
+    void (*irq)(struct vcpu *, unsigned line, bool level); /* any thread */
+    int (*get)(struct vcpu *, unsigned reg, u64 *val);     /* -ENOENT: no such register */
     int (*set)(struct vcpu *, unsigned reg, u64 val);
     void (*forget)(struct vcpu *, gpa start, u64 len); /* code there has changed */
     void (*destroy)(struct vcpu *);

@@ -1,0 +1,234 @@
+/* machine/board.c - the board `virt`: a table of where its devices are, and its device tree.
+ *
+ * Compatible with the board of the same name that distributions boot on: the same addresses
+ * and interrupt numbers. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "device/clint.h"
+#include "device/finisher.h"
+#include "device/plic.h"
+#include "device/rtc.h"
+#include "device/uart.h"
+#include "machine/state.h"
+#include "rv64/rv64.h"
+
+static void finisher_off(void *ctx, int status)
+{
+    struct machine *m = ctx;
+    instance_exited(&m->instance, status & 255 ? status & 255 : status != 0,
+                    status ? "the guest reported failure" : "power off");
+}
+
+static void finisher_reset(void *ctx)
+{
+    machine_reset_soon(ctx);
+}
+
+static int make_plic(struct device **out, struct machine *m, const struct irq *irq, struct err *err)
+{
+    struct vcpu *vcpus[HARTS_MAX];
+    (void)irq;
+    for (unsigned i = 0; i < m->n_harts; i++)
+        vcpus[i] = m->harts[i].vcpu;
+    int rc  = plic_create(out, vcpus, m->n_harts, RV64_MEIP, RV64_SEIP, err);
+    m->plic = rc ? NULL : *out;
+    return rc;
+}
+
+static int make_clint(struct device **out, struct machine *m, const struct irq *irq,
+                      struct err *err)
+{
+    struct vcpu *vcpus[HARTS_MAX];
+    (void)irq;
+    for (unsigned i = 0; i < m->n_harts; i++)
+        vcpus[i] = m->harts[i].vcpu;
+    struct clint_config config = {vcpus,     m->n_harts,        RV64_MSIP,
+                                  RV64_MTIP, m->instance.clock, RV64_TIMEBASE_HZ};
+    int                 rc     = clint_create(out, &config, err);
+    m->clint                   = rc ? NULL : *out;
+    return rc;
+}
+
+static int make_finisher(struct device **out, struct machine *m, const struct irq *irq,
+                         struct err *err)
+{
+    (void)irq;
+    return finisher_create(out, &(struct finisher_ops){finisher_off, finisher_reset, m}, err);
+}
+
+static int make_rtc(struct device **out, struct machine *m, const struct irq *irq, struct err *err)
+{
+    return rtc_create(out, m->instance.clock, irq, err);
+}
+
+static int make_uart(struct device **out, struct machine *m, const struct irq *irq, struct err *err)
+{
+    return uart_create(out, m->instance.console, irq, true, err);
+}
+
+/* The map. The PLIC comes first: it hands out the wires. */
+static const struct row {
+    u64      base, len;
+    unsigned irq; /* 0: none */
+    int (*make)(struct device **, struct machine *, const struct irq *, struct err *);
+} devices[] = {
+    {0x0c000000, PLIC_LENGTH, 0, make_plic}, {0x02000000, CLINT_LENGTH, 0, make_clint},
+    {0x00100000, 0x1000, 0, make_finisher},  {0x00101000, 0x1000, 11, make_rtc},
+    {0x10000000, 0x100, 10, make_uart},
+};
+
+static int add_device(struct machine *m, const struct row *row, struct err *err)
+{
+    struct irq     irq = row->irq ? plic_irq(m->plic, row->irq) : (struct irq){0};
+    struct device *dev;
+    int            rc = row->make(&dev, m, &irq, err);
+    if (rc)
+        return rc;
+    rc = bus_attach(m->bus, row->base, row->len, dev, err);
+    if (rc)
+        dev->ops->destroy(dev);
+    return rc;
+}
+
+static void tell_tohost(void *ctx, u64 val)
+{
+    struct machine *m = ctx;
+    if (val & 1) /* HTIF: an odd word ends the program, its upper bits are the status */
+        instance_exited(&m->instance, (int)(val >> 1 & 255), val >> 1 ? "tohost" : "power off");
+}
+
+static int add_harts(struct machine *m, struct err *err)
+{
+    for (unsigned i = 0; i < m->n_harts; i++) {
+        struct rv64_config config = {
+            .hart_id = i,
+            .sbi     = m->firmware == FIRMWARE_BUILTIN,
+            .tohost  = m->tohost,
+            .told    = tell_tohost,
+            .ctx     = m,
+        };
+        m->harts[i].m = m;
+        int rc = rv64_create(&m->harts[i].vcpu, &config, m->ram, m->bus, m->instance.clock, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int board_build(struct machine *m, struct err *err)
+{
+    u64 bytes = ALIGN_DOWN(m->instance.spec->memory_bytes, (u64)4096);
+    int rc    = ram_create(&m->ram, err);
+    if (!rc)
+        rc = bus_create(&m->bus, err);
+    if (!rc)
+        rc = ram_add(m->ram, DRAM_BASE, bytes, 0, err);
+    if (!rc)
+        rc = add_harts(m, err);
+    for (unsigned i = 0; !rc && i < ARRAY_SIZE(devices); i++)
+        rc = add_device(m, &devices[i], err);
+    return rc;
+}
+
+/* --- the device tree --- */
+
+static void describe_hart(struct machine *m, unsigned i, u32 *phandle)
+{
+    struct fdt *fdt        = &m->fdt;
+    char        names[512] = "";
+    size_t      n          = 0;
+    for (const char *const *e = rv64_extensions; *e; e++)
+        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s", *e) + 1;
+
+    *phandle = fdt_new_phandle(fdt);
+    fdt_begin(fdt, "cpu@%x", i);
+    fdt_str(fdt, "device_type", "cpu");
+    fdt_u32(fdt, "reg", i);
+    fdt_str(fdt, "status", "okay");
+    fdt_str(fdt, "compatible", "riscv");
+    fdt_str(fdt, "riscv,isa", rv64_isa_string);
+    fdt_str(fdt, "riscv,isa-base", "rv64i");
+    fdt_strs(fdt, "riscv,isa-extensions", names, n);
+    fdt_u32(fdt, "riscv,cbom-block-size", RV64_CBO_BYTES);
+    fdt_u32(fdt, "riscv,cboz-block-size", RV64_CBO_BYTES);
+    fdt_u32(fdt, "riscv,cbop-block-size", RV64_CBO_BYTES);
+    fdt_str(fdt, "mmu-type", "riscv,sv57");
+    fdt_begin(fdt, "interrupt-controller");
+    fdt_u32(fdt, "#interrupt-cells", 1);
+    fdt_flag(fdt, "interrupt-controller");
+    fdt_str(fdt, "compatible", "riscv,cpu-intc");
+    fdt_u32(fdt, "phandle", *phandle);
+    fdt_end(fdt);
+    fdt_end(fdt);
+}
+
+static void describe_cpus(struct machine *m, u32 *phandles)
+{
+    fdt_begin(&m->fdt, "cpus");
+    fdt_u32(&m->fdt, "#address-cells", 1);
+    fdt_u32(&m->fdt, "#size-cells", 0);
+    fdt_u32(&m->fdt, "timebase-frequency", RV64_TIMEBASE_HZ);
+    for (unsigned i = 0; i < m->n_harts; i++)
+        describe_hart(m, i, &phandles[i]);
+    fdt_end(&m->fdt);
+}
+
+static void describe_memory(struct machine *m)
+{
+    for (unsigned i = 0; i < ram_count(m->ram); i++) {
+        const struct ram_range *r = ram_range(m->ram, i);
+        fdt_begin(&m->fdt, "memory@%llx", (unsigned long long)r->base);
+        fdt_str(&m->fdt, "device_type", "memory");
+        fdt_reg(&m->fdt, r->base, r->len);
+        fdt_end(&m->fdt);
+    }
+}
+
+static void describe_devices(struct machine *m, const u32 *phandles)
+{
+    plic_set_parents(m->plic, phandles);
+    clint_set_parents(m->clint, phandles);
+    fdt_begin(&m->fdt, "soc");
+    fdt_u32(&m->fdt, "#address-cells", 2);
+    fdt_u32(&m->fdt, "#size-cells", 2);
+    fdt_str(&m->fdt, "compatible", "simple-bus");
+    fdt_flag(&m->fdt, "ranges");
+    m->plic->ops->describe(m->plic, &m->fdt);
+    struct device *dev;
+    for (unsigned i = 0; (dev = bus_device(m->bus, i)); i++)
+        if (dev != m->plic && dev->ops->describe &&
+            !(dev == m->clint && m->firmware == FIRMWARE_BUILTIN)) /* M mode's: not for S */
+            dev->ops->describe(dev, &m->fdt);
+    fdt_end(&m->fdt);
+}
+
+int board_describe(struct machine *m, const struct board_chosen *chosen, u32 *size, struct err *err)
+{
+    u32 phandles[HARTS_MAX];
+    fdt_done(&m->fdt);
+    int rc = fdt_init(&m->fdt, err);
+    if (rc)
+        return rc;
+    fdt_begin(&m->fdt, "%s", "");
+    fdt_str(&m->fdt, "compatible", "riscv-virtio");
+    fdt_str(&m->fdt, "model", "riscv-virtio,guise");
+    fdt_u32(&m->fdt, "#address-cells", 2);
+    fdt_u32(&m->fdt, "#size-cells", 2);
+    fdt_begin(&m->fdt, "chosen");
+    fdt_str(&m->fdt, "stdout-path", "/soc/serial@10000000");
+    if (chosen->bootargs && *chosen->bootargs)
+        fdt_str(&m->fdt, "bootargs", chosen->bootargs);
+    if (chosen->initrd_end) {
+        fdt_u64(&m->fdt, "linux,initrd-start", chosen->initrd_start);
+        fdt_u64(&m->fdt, "linux,initrd-end", chosen->initrd_end);
+    }
+    fdt_cells(&m->fdt, "rng-seed", chosen->seed, ARRAY_SIZE(chosen->seed));
+    fdt_end(&m->fdt);
+    describe_memory(m);
+    describe_cpus(m, phandles);
+    describe_devices(m, phandles);
+    fdt_end(&m->fdt);
+    return fdt_complete(&m->fdt, size, err);
+}

@@ -1,0 +1,32 @@
+/* machine/boot.h - the files a machine is made of. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MACHINE_BOOT_H
+#define MACHINE_BOOT_H
+
+#include "base/err.h"
+
+/* A file's bytes, unpacked when they were packed. */
+struct file {
+    u8         *data;
+    size_t      len;
+    const char *packing; /* "gzip", "zstd"; NULL: it was not */
+    void       *mapped;
+    size_t      mapped_len;
+    u8         *unpacked;
+};
+
+enum file_type { FILE_OTHER, FILE_ELF, FILE_IMAGE, FILE_DISK };
+
+int            file_open(struct file *, const char *path, struct err *err);
+void           file_close(struct file *);
+enum file_type file_type(const struct file *); /* ELF: of RISC-V, 64 bits */
+
+u64  elf_symbol(const struct file *, const char *name); /* its value; 0: not there */
+bool elf_fits_board(const struct file *); /* it wants to be where the board has memory */
+
+struct loaded {
+    gva entry;
+    gpa end;
+};
+
+#endif

@@ -1,0 +1,235 @@
+/* machine/machine.c - the life of a machine: the hooks of its kind. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine/machine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "machine/boot.h"
+#include "machine/state.h"
+#include "rv64/rv64.h"
+
+static int check(const struct spec *spec, struct err *err)
+{
+    if (spec->machine && strcmp(spec->machine, "virt"))
+        return err_set(err, EINVAL, "no board '%s'; there is: virt", spec->machine);
+    if (spec->cpus < 1 || spec->cpus > HARTS_MAX)
+        return err_set(err, EINVAL, "%u CPUs: the board takes 1 to %d", spec->cpus, HARTS_MAX);
+    if (spec->memory_bytes < MiB(4) || spec->memory_bytes > GiB(256))
+        return err_set(err, EINVAL, "%llu bytes of memory: the board takes 4 MiB to 256 GiB",
+                       (unsigned long long)spec->memory_bytes);
+    return 0;
+}
+
+static enum firmware firmware_of(const struct spec *spec)
+{
+    if (!spec->firmware || !strcmp(spec->firmware, "builtin"))
+        return FIRMWARE_BUILTIN;
+    return !strcmp(spec->firmware, "none") ? FIRMWARE_NONE : FIRMWARE_FILE;
+}
+
+/* What must be known of the workload before there is a board. */
+static int look_at_workload(struct machine *m, struct err *err)
+{
+    struct file f;
+    int         rc = file_open(&f, m->instance.spec->workload, err);
+    if (rc)
+        return rc;
+    m->workload_is_disk = file_type(&f) == FILE_DISK;
+    if (m->firmware == FIRMWARE_NONE && file_type(&f) == FILE_ELF)
+        m->tohost = elf_symbol(&f, "tohost");
+    if (m->workload_is_disk && !m->instance.spec->kernel && m->firmware != FIRMWARE_FILE)
+        rc = err_set(err, EINVAL,
+                     "'%s' is a disk: say what boots it, with --kernel FILE or "
+                     "--firmware FILE",
+                     m->instance.spec->workload);
+    file_close(&f);
+    return rc;
+}
+
+static int machine_create(struct instance *instance, struct err *err)
+{
+    struct machine *m = to_machine(instance);
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->changed, NULL);
+    m->n_harts  = instance->spec->cpus;
+    m->firmware = firmware_of(instance->spec);
+    m->watcher  = watcher_create(m);
+    console_watch(instance->console, watcher_saw, m->watcher);
+    int rc = check(instance->spec, err);
+    if (!rc)
+        rc = look_at_workload(m, err);
+    if (!rc)
+        rc = board_build(m, err);
+    if (!rc)
+        rc = boot_load(m, err);
+    if (!rc) {
+        harts_reset(m);
+        rc = harts_start(m, err); /* parked */
+    }
+    return rc;
+}
+
+static int machine_run(struct instance *instance, struct err *err)
+{
+    (void)err;
+    harts_run(to_machine(instance));
+    return 0;
+}
+
+static int machine_pause(struct instance *instance, struct err *err)
+{
+    (void)err;
+    harts_park(to_machine(instance));
+    return 0;
+}
+
+static int machine_kill(struct instance *instance, int signal, struct err *err)
+{
+    (void)err;
+    instance_exited(instance, 128 + signal, "killed");
+    return 0;
+}
+
+static void reset(void *ctx)
+{
+    struct machine *m = ctx;
+    struct err      err;
+    char            words[160];
+    pthread_mutex_lock(&m->lock);
+    m->resetting = false;
+    bool wanted  = m->wish == WISH_RUN;
+    pthread_mutex_unlock(&m->lock);
+    if (atomic_load(&m->instance.exiting))
+        return;
+    if (watcher_panicked(m->watcher, words)) {
+        instance_exited(&m->instance, 1, words);
+        return;
+    }
+    harts_park(m);
+    bus_reset(m->bus);
+    if (boot_load(m, &err)) {
+        instance_exited(&m->instance, 125, err.text);
+        return;
+    }
+    harts_reset(m);
+    if (wanted)
+        harts_run(m);
+}
+
+void machine_reset_soon(struct machine *m)
+{
+    pthread_mutex_lock(&m->lock);
+    bool first   = !m->resetting;
+    m->resetting = true;
+    pthread_mutex_unlock(&m->lock);
+    if (first)
+        loop_post(m->instance.loop, reset, m);
+}
+
+void machine_hit_break(struct hart *hart, gva addr)
+{
+    (void)hart;
+    (void)addr;
+}
+
+static int machine_save(struct instance *instance, struct snap *snap, struct err *err)
+{
+    struct machine *m  = to_machine(instance);
+    int             rc = bus_save(m->bus, snap, err);
+    if (rc)
+        return rc;
+    ram_save(m->ram, snap);
+    snap_begin(snap, "machine");
+    for (unsigned i = 0; i < m->n_harts; i++) {
+        snap_put_u64(snap, m->harts[i].state);
+        snap_put_u64(snap, m->harts[i].start_pc);
+        snap_put_u64(snap, m->harts[i].start_arg);
+    }
+    snap_end(snap);
+    for (unsigned i = 0; i < m->n_harts; i++)
+        rv64_save(m->harts[i].vcpu, snap);
+    return 0;
+}
+
+static int machine_load(struct instance *instance, struct snap *snap, struct err *err)
+{
+    struct machine *m  = to_machine(instance);
+    int             rc = ram_load(m->ram, snap, err);
+    for (unsigned i = 0; !rc && i < m->n_harts; i++)
+        rc = rv64_load(m->harts[i].vcpu, snap, err);
+    if (!rc)
+        rc = bus_load(m->bus, snap, err);
+    if (!rc && !snap_find(snap, "machine"))
+        rc = err_set(err, EINVAL, "the snapshot is not a machine's");
+    for (unsigned i = 0; !rc && i < m->n_harts; i++) {
+        u64 state             = snap_get_u64(snap);
+        m->harts[i].start_pc  = snap_get_u64(snap);
+        m->harts[i].start_arg = snap_get_u64(snap);
+        if (state > HART_SUSPENDED || snap_failed(snap))
+            rc = err_set(err, EINVAL, "the snapshot's hart %u is in no state that there is", i);
+        else
+            m->harts[i].state = (enum hart_state)state;
+    }
+    return rc;
+}
+
+static void machine_stats(struct instance *instance, struct stats *stats)
+{
+    struct machine *m = to_machine(instance);
+    struct device  *dev;
+    for (unsigned i = 0; i < m->n_harts; i++) {
+        struct rv64_counts c;
+        rv64_counts(m->harts[i].vcpu, &c);
+        stats_add(stats, c.instructions, "", "cpu%u.instructions", i);
+        stats_add(stats, c.traps, "", "cpu%u.exceptions", i);
+        stats_add(stats, c.interrupts, "", "cpu%u.interrupts", i);
+        stats_add(stats, c.tlb_misses, "", "cpu%u.tlb_misses", i);
+        stats_add(stats, c.page_walks, "", "cpu%u.page_walks", i);
+        stats_add(stats, c.mmio, "", "cpu%u.mmio", i);
+        stats_add(stats, c.blocks, "", "cpu%u.blocks_decoded", i);
+    }
+    for (unsigned i = 0; (dev = bus_device(m->bus, i)); i++)
+        if (dev->reads || dev->writes) {
+            stats_add(stats, dev->reads, "", "%s@%llx.reads", dev->ops->name,
+                      (unsigned long long)dev->base);
+            stats_add(stats, dev->writes, "", "%s@%llx.writes", dev->ops->name,
+                      (unsigned long long)dev->base);
+        }
+}
+
+static void machine_destroy(struct instance *instance)
+{
+    struct machine *m = to_machine(instance);
+    harts_quit(m);
+    console_watch(instance->console, NULL, NULL);
+    bus_destroy(m->bus);
+    for (unsigned i = 0; i < m->n_harts && i < HARTS_MAX; i++)
+        if (m->harts[i].vcpu)
+            m->harts[i].vcpu->ops->destroy(m->harts[i].vcpu);
+    ram_destroy(m->ram);
+    fdt_done(&m->fdt);
+    watcher_destroy(m->watcher);
+    pthread_cond_destroy(&m->changed);
+    pthread_mutex_destroy(&m->lock);
+}
+
+static const char *const engines[] = {"interp", NULL};
+
+const struct kind machine_kind = {
+    .name    = "machine",
+    .summary = "a computer: boots an operating system or a bare-metal program",
+    .engines = engines,
+    .size    = sizeof(struct machine),
+    .probe   = machine_probe,
+    .create  = machine_create,
+    .start   = machine_run,
+    .pause   = machine_pause,
+    .resume  = machine_run,
+    .kill    = machine_kill,
+    .save    = machine_save,
+    .load    = machine_load,
+    .stats   = machine_stats,
+    .destroy = machine_destroy,
+};

@@ -1,0 +1,137 @@
+/* rv64/isa.c - see isa.h; and the disassembler. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rv64/isa.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rv64/rv64.h"
+
+const struct rv64_row rv64_rows[RV64_ROWS] = {
+#define INSN(name, format, mask, match, ...) {#name, FORMAT_##format, mask, match},
+#include "rv64/insn.def"
+#undef INSN
+};
+
+const struct rv64_format_info rv64_formats[] = {
+#define FORMAT(name, imm, kind, text) [FORMAT_##name] = {IMM_##imm, FLOW_##kind, text},
+#include "rv64/format.def"
+#undef FORMAT
+};
+
+const char rv64_isa_string[] =
+    "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicond_zicsr_zifencei_zihintpause_zihpm_zacas_zfa_zfh_"
+    "zfhmin_zba_zbb_zbc_zbkb_zbs_sstc_svadu_svinval_svnapot_svpbmt";
+
+const char *const rv64_extensions[] = {
+    "i",      "m",      "a",       "f",       "d",        "c",           "zicbom", "zicbop",
+    "zicboz", "zicntr", "zicond",  "zicsr",   "zifencei", "zihintpause", "zihpm",  "zacas",
+    "zfa",    "zfh",    "zfhmin",  "zba",     "zbb",      "zbc",         "zbkb",   "zbs",
+    "sstc",   "svadu",  "svinval", "svnapot", "svpbmt",   NULL};
+
+int rv64_find(u32 word)
+{
+    for (int i = 0; i < RV64_ROWS; i++)
+        if ((word & rv64_rows[i].mask) == rv64_rows[i].match)
+            return i;
+    return -1;
+}
+
+i64 rv64_immediate(enum rv64_imm kind, u32 w)
+{
+    switch (kind) {
+    case IMM_none:
+        return 0;
+    case IMM_i:
+        return (i32)w >> 20;
+    case IMM_s:
+        return (i64)(u64)((i64)((i32)w >> 25) * 32) | (i64)bits(w, 11, 7);
+    case IMM_b:
+        return sext(bits(w, 31, 31) << 12 | bits(w, 7, 7) << 11 | bits(w, 30, 25) << 5 |
+                        bits(w, 11, 8) << 1,
+                    13);
+    case IMM_u:
+        return (i32)(w & 0xfffff000);
+    case IMM_j:
+        return sext(bits(w, 31, 31) << 20 | bits(w, 19, 12) << 12 | bits(w, 20, 20) << 11 |
+                        bits(w, 30, 21) << 1,
+                    21);
+    case IMM_shamt:
+        return (i64)bits(w, 25, 20);
+    case IMM_rm:
+        return (i64)bits(w, 14, 12);
+    case IMM_fma:
+        return (i64)(bits(w, 14, 12) | bits(w, 31, 27) << 8);
+    case IMM_word:
+        return (i32)w;
+    }
+    return 0;
+}
+
+static const char *const x_names[32] = {"zero", "ra", "sp",  "gp",  "tp", "t0", "t1", "t2",
+                                        "s0",   "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+                                        "a6",   "a7", "s2",  "s3",  "s4", "s5", "s6", "s7",
+                                        "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+static const char *const f_names[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "ft5", "ft6",  "ft7",
+                                        "fs0", "fs1", "fa0",  "fa1",  "fa2", "fa3", "fa4",  "fa5",
+                                        "fa6", "fa7", "fs2",  "fs3",  "fs4", "fs5", "fs6",  "fs7",
+                                        "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
+static const char *const rm_names[8] = {",rne", ",rtz", ",rdn", ",rup", ",rmm", ",?5", ",?6", ""};
+
+/* One letter of a format's text. Returns how many characters it wrote. */
+static int operand(char letter, u32 w, i64 imm, gva pc, char *out, size_t room)
+{
+    switch (letter) {
+    case 'd':
+        return snprintf(out, room, "%s", x_names[bits(w, 11, 7)]);
+    case 's':
+        return snprintf(out, room, "%s", x_names[bits(w, 19, 15)]);
+    case 't':
+        return snprintf(out, room, "%s", x_names[bits(w, 24, 20)]);
+    case 'D':
+        return snprintf(out, room, "%s", f_names[bits(w, 11, 7)]);
+    case 'S':
+        return snprintf(out, room, "%s", f_names[bits(w, 19, 15)]);
+    case 'T':
+        return snprintf(out, room, "%s", f_names[bits(w, 24, 20)]);
+    case 'R':
+        return snprintf(out, room, "%s", f_names[bits(w, 31, 27)]);
+    case 'i':
+    case 'j':
+        return snprintf(out, room, "%lld", (long long)imm);
+    case 'u':
+        return snprintf(out, room, "0x%x", w >> 12);
+    case 'b':
+        return snprintf(out, room, "0x%llx", (unsigned long long)(pc + (u64)imm));
+    case 'm':
+        return snprintf(out, room, "%s", rm_names[bits(w, 14, 12)]);
+    case 'c':
+        return snprintf(out, room, "0x%x", w >> 20);
+    case 'z':
+        return snprintf(out, room, "%u", (unsigned)bits(w, 19, 15));
+    default:
+        return snprintf(out, room, "%c", letter);
+    }
+}
+
+unsigned rv64_disassemble(u32 word, gva pc, char *out, size_t room)
+{
+    unsigned length = (word & 3) == 3 ? 4 : 2;
+    u32      w      = length == 4 ? word : rv64_expand((u16)word);
+    int      row    = w ? rv64_find(w) : -1;
+    if (row < 0) {
+        snprintf(out, room, "illegal 0x%x", length == 4 ? word : word & 0xffff);
+        return length;
+    }
+    const struct rv64_format_info *f = &rv64_formats[rv64_rows[row].format];
+
+    size_t n = 0;
+    for (const char *s = rv64_rows[row].name; *s && n + 1 < room; s++)
+        out[n++] = *s == '_' ? '.' : *s;
+    if (*f->text && n + 1 < room)
+        out[n++] = ' ';
+    out[n < room ? n : room - 1] = 0;
+    for (const char *s = f->text; *s && n < room; s++)
+        n += (size_t)operand(*s, w, rv64_immediate(f->imm, w), pc, out + n, room - n);
+    return length;
+}

@@ -1,0 +1,89 @@
+/* rv64/rv64.h - a RISC-V hart: RV64GC and more, with M, S and U modes.
+ *
+ * Follows the RISC-V Instruction Set Manual, Volume I (unprivileged, 20240411) and Volume II
+ * (privileged, 20240411). A hart runs on one thread at a time; others reach it only through
+ * kick, irq and rv64_request. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RV64_RV64_H
+#define RV64_RV64_H
+
+#include "vm/vcpu.h"
+
+#define RV64_TIMEBASE_HZ 10000000u /* of the time CSR */
+#define RV64_CBO_BYTES   64u       /* of a cache block (Zicbom, Zicboz) */
+
+enum rv64_mode { RV64_U, RV64_S, RV64_M = 3 };
+
+/* Interrupt lines of vcpu_ops.irq: bits of mip (Volume II, 3.1.9). */
+enum { RV64_SSIP = 1, RV64_MSIP = 3, RV64_STIP = 5, RV64_MTIP = 7, RV64_SEIP = 9, RV64_MEIP = 11 };
+
+/* Registers of vcpu_ops.get and set, numbered as gdb does. */
+enum {
+    RV64_REG_X0   = 0,
+    RV64_REG_PC   = 32,
+    RV64_REG_F0   = 33,
+    RV64_REG_CSR0 = 65,
+    RV64_REG_MODE = 4161
+};
+
+struct rv64_config {
+    unsigned hart_id;
+    bool     sbi;    /* environment calls from S mode end run() with VCPU_SYSCALL */
+    gva      reset;  /* pc after reset */
+    gpa      tohost; /* HTIF: told() hears of what is written to this word; 0: none */
+    void (*told)(void *ctx, u64 val); /* on the hart's thread */
+    void *ctx;
+};
+
+int rv64_create(struct vcpu **out, const struct rv64_config *, struct ram *, struct bus *,
+                struct clock *, struct err *err);
+
+/* The extensions, as the device tree tells them: riscv,isa and riscv,isa-extensions. */
+extern const char        rv64_isa_string[];
+extern const char *const rv64_extensions[]; /* NULL-terminated */
+
+/* What one hart may ask of another (SBI RFENCE). Any thread. Done when rv64_requests_done. */
+enum { RV64_REQ_FENCE_I = 1, RV64_REQ_SFENCE = 2 };
+void rv64_request(struct vcpu *, unsigned requests);
+bool rv64_requests_done(const struct vcpu *);
+void rv64_serve(struct vcpu *); /* on its own thread, outside run(): does what was asked */
+
+/* Sleeps until there is something to do: after VCPU_IDLE, on the hart's own thread. */
+void rv64_wait(struct vcpu *);
+
+void rv64_reset(struct vcpu *); /* outside run() */
+
+/* Guest virtual memory as the hart sees it now, for debuggers and firmware: no side effects
+ * beyond those of a load or store to RAM. 0 or -EFAULT. Outside run(). */
+int rv64_peek(struct vcpu *, gva addr, void *dst, u64 len);
+int rv64_poke(struct vcpu *, gva addr, const void *src, u64 len);
+
+/* The debugger's marks. All of a kind are replaced at once. Outside run(). */
+struct rv64_watch {
+    gva  addr;
+    u64  len;
+    bool read, write;
+};
+void rv64_breakpoints(struct vcpu *, const gva *addrs, unsigned n);
+void rv64_watchpoints(struct vcpu *, const struct rv64_watch *, unsigned n);
+
+/* Sees each instruction before it is run, and each trap: for traces. NULL: nobody, no cost. */
+struct rv64_tracer {
+    void (*insn)(void *ctx, struct vcpu *, gva pc, u32 word);
+    void (*trap)(void *ctx, struct vcpu *, u64 cause, gva pc, u64 tval);
+    void *ctx;
+};
+void rv64_trace(struct vcpu *, const struct rv64_tracer *);
+
+struct rv64_counts {
+    u64 instructions, traps, interrupts, tlb_misses, page_walks, mmio, blocks, block_misses;
+};
+void rv64_counts(const struct vcpu *, struct rv64_counts *out);
+
+void rv64_save(const struct vcpu *, struct snap *);
+int  rv64_load(struct vcpu *, struct snap *, struct err *err);
+
+/* One instruction as text: "addi a0,a0,1". Returns its length in bytes, 2 or 4. */
+unsigned rv64_disassemble(u32 word, gva pc, char *out, size_t room);
+
+#endif
