@@ -145,6 +145,20 @@ void loop_unwatch(struct watch *w)
     w->loop->dead = w;
 }
 
+void loop_forget(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct post *p  = loop->posts;
+    loop->posts     = NULL;
+    loop->posts_end = &loop->posts;
+    pthread_mutex_unlock(&loop->lock);
+    while (p) {
+        struct post *next = p->next;
+        free(p);
+        p = next;
+    }
+}
+
 void loop_post(struct loop *loop, post_fn *fn, void *ctx)
 {
     struct post *p = xnew(struct post);

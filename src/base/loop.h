@@ -28,6 +28,10 @@ void loop_unwatch(struct watch *);             /* NULL is fine; also from its ow
 /* Calls fn(ctx) once on the loop thread, soon, in the order posted. Any thread. */
 void loop_post(struct loop *, post_fn *fn, void *ctx);
 
+/* Drops every call that was posted and has not begun: whoever posted is gone. Loop thread, or
+ * outside loop_run. */
+void loop_forget(struct loop *);
+
 bool loop_is_here(const struct loop *);    /* is this the thread inside loop_run? */
 int  loop_run(struct loop *);              /* until loop_stop; returns its status */
 void loop_stop(struct loop *, int status); /* any thread */

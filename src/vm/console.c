@@ -302,6 +302,17 @@ void console_connect(struct console *c, const struct console_port *port)
         console_ready(c);
 }
 
+/* The device is gone, and with it what was posted: see loop_forget. */
+void console_sync(struct console *c)
+{
+    c->port = (struct console_port){0};
+    atomic_store(&c->ready_posted, false);
+    pthread_mutex_lock(&c->lock);
+    c->notify_posted = false;
+    flush(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
 /* ---- making and freeing ---- */
 
 int console_create(struct console **out, struct loop *loop, const char *folder, struct err *err)

@@ -48,6 +48,7 @@ void   console_join(struct console *, struct console_reader *,
 void   console_leave(struct console *, struct console_reader *); /* fine when not joined */
 size_t console_read(struct console *, struct console_reader *, void *buf, size_t len);
 size_t console_input(struct console *, const void *data, size_t len); /* how many bytes it took */
+void   console_sync(struct console *); /* all output is in the log; nobody listens any more */
 void   console_resize(struct console *, unsigned columns, unsigned rows);
 
 #endif

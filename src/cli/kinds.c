@@ -1,0 +1,9 @@
+/* cli/kinds.c - the kinds that this guise knows: the only file that names them all. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+#include "machine/machine.h"
+
+const struct kind *const kinds[] = {
+    &machine_kind,
+    NULL,
+};

@@ -1,0 +1,80 @@
+/* cli/verbs.h - what commands.def names: the verbs' functions, options and defaults. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "cli/command.h"
+#include "cli/session.h"
+
+#define VERB(id, ...) int verb_##id(struct command *);
+#include "cli/commands.def"
+#undef VERB
+
+struct run_own {
+    bool        detach, explain, json;
+    char       *cidfile;
+    struct keys keys;
+};
+struct start_own {
+    bool        attach, interactive;
+    struct keys keys;
+};
+struct ps_own {
+    bool   all, quiet, names, json;
+    char **filters;
+};
+struct logs_own {
+    bool  follow, times;
+    char *tail, *since;
+};
+struct attach_own {
+    bool        no_stdin, replay;
+    struct keys keys;
+};
+struct stop_own {
+    unsigned seconds;
+};
+struct kill_own {
+    int signal;
+};
+struct stats_own {
+    bool no_stream, json, all_rows;
+};
+struct inspect_own {
+    bool json;
+};
+struct rm_own {
+    bool force;
+};
+struct restore_own {
+    bool        detach;
+    struct keys keys;
+};
+struct events_own {
+    bool json, all, no_stream;
+};
+struct version_own {
+    bool json;
+};
+struct help_own {
+    bool  man;
+    char *completion;
+};
+
+extern const struct option_row run_options[], start_options[], ps_options[], logs_options[],
+    attach_options[], stop_options[], kill_options[], stats_options[], inspect_options[],
+    rm_options[], restore_options[], events_options[], version_options[], help_options[];
+
+extern const struct run_own     run_defaults;
+extern const struct start_own   start_defaults;
+extern const struct attach_own  attach_defaults;
+extern const struct stop_own    stop_defaults;
+extern const struct kill_own    kill_defaults;
+extern const struct restore_own restore_defaults;
+
+/* Several verbs need these (life.c, start.c). All complain; 0 or an exit status. */
+int start_home(struct command *, struct home *, int *attached_fd); /* NULL: nobody attaches */
+int kill_home(struct command *, struct home *, int signal);
+int wait_home(struct home *, int timeout_ms, int *status, char *why, size_t room);
+
+#endif
