@@ -27,21 +27,25 @@ bool rv64_lr(struct rv64_hart *h, gva addr, unsigned width, unsigned rd)
     return true;
 }
 
+/* Puts VAL where WAS still stands. */
+static bool swap(void *p, unsigned width, u64 was, u64 val)
+{
+    u32 was32 = (u32)was;
+    if (width == 4)
+        return __atomic_compare_exchange_n((u32 *)p, &was32, (u32)val, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n((u64 *)p, &was, val, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
 bool rv64_sc(struct rv64_hart *h, gva addr, unsigned width, u64 val, unsigned rd)
 {
     gpa   pa;
     void *p = rv64_atomic_ptr(h, addr, width, ACCESS_STORE, &pa);
     if (!p)
         return false;
-    bool ok = false;
-    if (h->reserved == pa && h->reserved_width == width) {
-        u64 was   = h->reserved_value;
-        u32 was32 = (u32)was;
-        ok        = width == 4 ? __atomic_compare_exchange_n((u32 *)p, &was32, (u32)val, false,
-                                                             __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-                               : __atomic_compare_exchange_n((u64 *)p, &was, val, false, __ATOMIC_SEQ_CST,
-                                                             __ATOMIC_SEQ_CST);
-    }
+    bool ok =
+        h->reserved == pa && h->reserved_width == width && swap(p, width, h->reserved_value, val);
     h->reserved = ~0ull;
     set_rd(h, rd, !ok);
     return true;

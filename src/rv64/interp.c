@@ -70,24 +70,25 @@ static u32 word_at(const struct block *b, unsigned off)
 }
 
 /* The words of insn.def. */
-#define RS1      (x[op->rs1])
-#define RS2      (x[op->rs2])
-#define IMM      ((u64)(i64)op->imm)
-#define ZIMM     ((u64)op->rs1)
-#define WORD     ((u32)op->imm)
-#define RD(v)    (x[op->rd] = (u64)(v))
-#define FRS1     (h->f[op->rs1])
-#define FRS2     (h->f[op->rs2])
-#define FRS3     (h->f[op->imm >> 8 & 31])
-#define FRD(v)   (h->f[op->rd & 31] = (v))
-#define BOX_S(v) ((u64)(u32)(v) | 0xffffffff00000000u)
-#define BOX_H(v) ((u64)(u16)(v) | 0xffffffffffff0000u)
-#define PC       (pc + 2u * op->off)
-#define NEXT_PC  (PC + op->rs2) /* in J and JR formats, the decoder puts the length there */
-#define S32(v)   ((i32)(v))
-#define S64(v)   ((i64)(v))
-#define SX32(v)  ((u64)(i64)(i32)(v))
-#define LINK     ((struct link *)(op + 1))
+#define RS1        (x[op->rs1])
+#define RS2        (x[op->rs2])
+#define IMM        ((u64)(i64)op->imm)
+#define ZIMM       ((u64)op->rs1)
+#define WORD       ((u32)op->imm)
+#define RD(v)      (x[op->rd] = (u64)(v))
+#define FRS1       (h->f[op->rs1])
+#define FRS2       (h->f[op->rs2])
+#define FRS3       (h->f[op->imm >> 8 & 31])
+#define FRD(v)     (h->f[op->rd & 31] = (v))
+#define BOX_S(v)   ((u64)(u32)(v) | 0xffffffff00000000u)
+#define BOX_H(v)   ((u64)(u16)(v) | 0xffffffffffff0000u)
+#define PC         (pc + 2u * op->off)
+#define NEXT_PC    (PC + op->rs2) /* in J and JR formats, the decoder puts the length there */
+#define S32(v)     ((i32)(v))
+#define S64(v)     ((i64)(v))
+#define SX32(v)    ((u64)(i64)(i32)(v))
+#define LINK       ((struct link *)(op + 1))
+#define JUMP_ENTRY (h->jumps[(pc >> 1) % JUMPS])
 
 #define ILLEGAL()                                                                                  \
     do {                                                                                           \
@@ -227,6 +228,7 @@ static const void *const *run_blocks(struct rv64_hart *h, bool one)
     struct block    *b;
     const struct op *op;
     struct link     *link = NULL;
+    u64              flushes;
 
     if (one) {
         u32 word;
@@ -237,21 +239,19 @@ static const void *const *run_blocks(struct rv64_hart *h, bool one)
         goto * op->go;
     }
 
-jump : {
-    const struct jump *j = &h->jumps[(pc >> 1) % JUMPS];
-    if (likely(j->pc == pc && j->block->epoch == h->epoch)) {
-        b = j->block;
+jump:
+    if (likely(JUMP_ENTRY.pc == pc && JUMP_ENTRY.block->epoch == h->epoch)) {
+        b = JUMP_ENTRY.block;
         goto enter;
     }
-}
 find:
     if (unlikely(h->icount >= atomic_load_explicit(&h->limit, memory_order_relaxed)) || one) {
         h->pc = pc;
         return labels;
     }
-    h->pc       = pc;
-    u64 flushes = h->n_flushes;
-    b           = rv64_block_at(h, pc);
+    h->pc   = pc;
+    flushes = h->n_flushes;
+    b       = rv64_block_at(h, pc);
     if (b && link && flushes == h->n_flushes)
         link->to = b; /* the link is still where it was */
     link = NULL;
