@@ -68,9 +68,34 @@ fuzzers: $(FUZZ_BINS)
 unit: tests
 	@for t in $(TEST_BINS); do $$t || exit 1; done
 
+run:
+	@tools/setup run
+	@$(MAKE) -s all
+	@tools/guest build/guest
+	@tools/demo
+
+check:
+	@tools/setup check
+	@tools/guest build/guest
+	@tools/check full
+
+check-long:
+	@tools/setup check
+	@tools/guest build/guest
+	@tools/check long
+
+quick:
+	@tools/check quick
+
+bench:
+	@tools/setup bench
+	@$(MAKE) -s all
+	@tools/guest build/guest
+	@bench/run
+
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers unit clean
+.PHONY: all tests fuzzers unit run check check-long quick bench clean
 .SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
