@@ -64,6 +64,8 @@ static int machine_create(struct instance *instance, struct err *err)
         rc = board_build(m, err);
     if (!rc)
         rc = boot_load(m, err);
+    if (!rc)
+        rc = tracing_start(m, err);
     if (!rc) {
         harts_reset(m);
         rc = harts_start(m, err); /* parked */
@@ -208,6 +210,7 @@ static void machine_destroy(struct instance *instance)
     for (unsigned i = 0; i < m->n_harts && i < HARTS_MAX; i++)
         if (m->harts[i].vcpu)
             m->harts[i].vcpu->ops->destroy(m->harts[i].vcpu);
+    tracing_stop(m);
     ram_destroy(m->ram);
     fdt_done(&m->fdt);
     watcher_destroy(m->watcher);

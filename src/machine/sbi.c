@@ -353,6 +353,7 @@ void sbi_call(struct hart *hart)
 
     const struct extension *e  = find_extension(id);
     i64                     rc = id <= 8 ? legacy(&c, id) : e ? e->call(&c) : SBI_NOT_SUPPORTED;
+    tracing_sbi(hart->m, hart, id, c.function, c.args, rc);
     if (c.keep)
         return;
     ops->set(v, REG_A0, (u64)rc);

@@ -106,6 +106,12 @@ void machine_hit_break(struct hart *, gva addr); /* on the hart's thread */
 /* sbi.c: answers an environment call from S mode; on the hart's thread. */
 void sbi_call(struct hart *);
 
+/* tracing.c */
+int  tracing_start(struct machine *, struct err *err); /* as the spec's trace asks */
+void tracing_stop(struct machine *);
+void tracing_sbi(struct machine *, const struct hart *, u64 extension, u64 function,
+                 const u64 *args, i64 result);
+
 /* watcher.c: reads along what the guest prints, for a kernel's last words */
 struct watcher *watcher_create(struct machine *);
 void            watcher_destroy(struct watcher *);                        /* NULL is fine */

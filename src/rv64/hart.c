@@ -123,7 +123,7 @@ static bool go(struct rv64_hart *h)
         return true;
     }
     rv64_take_interrupt(h);
-    if (h->tracer || h->n_watches || h->budget_end - h->icount < EXACT)
+    if ((h->tracer && h->tracer->insn) || h->n_watches || h->budget_end - h->icount < EXACT)
         step(h);
     else
         rv64_interp(h, false);
