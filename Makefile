@@ -93,9 +93,29 @@ bench:
 	@tools/guest build/guest
 	@bench/run
 
+# The manual page and the shells' completions come from the command's own table of verbs.
+DOCS := $(BUILD)/man/guise.1 $(BUILD)/completion/guise.bash $(BUILD)/completion/_guise
+docs: $(DOCS)
+$(BUILD)/man/guise.1: $(BUILD)/guise
+	@mkdir -p $(@D); $< help --man > $@.new && mv $@.new $@
+$(BUILD)/completion/guise.bash: $(BUILD)/guise
+	@mkdir -p $(@D); $< help --completion bash > $@.new && mv $@.new $@
+$(BUILD)/completion/_guise: $(BUILD)/guise
+	@mkdir -p $(@D); $< help --completion zsh > $@.new && mv $@.new $@
+
+install: all docs
+	install -Dm755 $(BUILD)/guise $(DESTDIR)$(PREFIX)/bin/guise
+	install -Dm644 $(BUILD)/man/guise.1 $(DESTDIR)$(PREFIX)/share/man/man1/guise.1
+	install -Dm644 $(BUILD)/completion/guise.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guise
+	install -Dm644 $(BUILD)/completion/_guise $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guise
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise share/man/man1/guise.1 \
+	    share/bash-completion/completions/guise share/zsh/site-functions/_guise)
+
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers unit run check check-long quick bench clean
+.PHONY: all tests fuzzers unit run check check-long quick bench docs install uninstall clean
 .SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

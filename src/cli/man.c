@@ -19,10 +19,13 @@ static const char head[] =
     ".Op Ar word ...\n"
     ".Sh DESCRIPTION\n"
     ".Nm\n"
-    "looks at a workload, chooses what kind of virtual machine it is for and which engine runs\n"
-    "that machine, and leads it through one life cycle, whatever it is.\n"
-    "There is no daemon: each instance has a monitor process of its own, which ends with it.\n"
-    "An instance is named by its name, its id, or any beginning of these that only one has.\n"
+    "looks at a workload, chooses what kind of virtual machine it is for and\n"
+    "which engine runs that machine, and leads it through one life cycle,\n"
+    "whatever it is.\n"
+    "There is no daemon: each instance has a monitor process of its own, which\n"
+    "ends with it.\n"
+    "An instance is named by its name, its id, or any beginning of these that\n"
+    "only one has.\n"
     ".Pp\n"
     "Options follow the verb.\n"
     "Those of\n"
@@ -104,8 +107,8 @@ static const char tail[] =
     "guise restore -d box.snap\n"
     ".Ed\n"
     ".Sh SEE ALSO\n"
-    ".Xr docker 1 ,\n"
-    ".Xr qemu-system-riscv64 1\n";
+    ".Xr qemu-system-riscv64 1 ,\n"
+    ".Xr riscv64-linux-gnu-gcc 1\n";
 
 /* One word as an argument of an mdoc macro: quoted, and no part of it taken for a macro. */
 static void argument(FILE *f, const char *text)
@@ -124,21 +127,24 @@ static void argument(FILE *f, const char *text)
     fputc('"', f);
 }
 
-/* A sentence a line, as mdoc wants it; the first letter a capital, a full stop at the end. */
+/* Each sentence begins a line, as mdoc wants it, with a capital; a full stop at the end. Lines
+ * are broken before they are too long. */
 static void sentences(FILE *f, const char *text)
 {
-    bool first = true;
-    for (const char *p = text; *p; p++) {
-        bool ends = *p == '.' && (p[1] == ' ' || !p[1]);
-        if (first && *p == '\'')
+    bool first = true; /* of its sentence */
+    int  at    = 0;
+    for (const char *p = text; *p; p++, at++) {
+        bool ends = p > text && p[-1] == '.';
+        if (*p == ' ' && (ends || at + (int)strcspn(p + 1, " ") > 76)) {
+            fputc('\n', f);
+            first = ends;
+            at    = -1;
+            continue;
+        }
+        if (at == 0 && (*p == '\'' || *p == '.'))
             fputs("\\&", f);
         fputc(first ? toupper((unsigned char)*p) : *p, f);
         first = false;
-        if (ends && p[1] == ' ') {
-            fputc('\n', f);
-            p++;
-            first = true;
-        }
     }
     fputs(text[0] && text[strlen(text) - 1] == '.' ? "\n" : ".\n", f);
 }

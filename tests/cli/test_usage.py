@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options, help, exit statuses; what is made of the table of verbs."""
+import json
+import shutil
+import subprocess
+
+import pytest
+
+VERBS = ("run create start ps logs attach stop kill pause resume wait stats inspect rm snapshot "
+         "restore events version help").split()
+
+
+def refused(done, status, *words):
+    assert done.returncode == status, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("guise: "), done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def test_unknown_verb(echo):
+    refused(echo.run("rnu"), 125, "rnu", "did you mean 'run'")
+    refused(echo.run("frobnicate"), 125, "frobnicate")
+    assert echo.run("--nonsense").returncode == 125
+
+
+def test_unknown_option(echo, script):
+    refused(echo.run("run", "--memroy", "1g", script()), 125, "--memroy", "--memory")
+    refused(echo.run("run", "-Z", script()), 125, "-Z")
+    refused(echo.run("stop"), 125, "NAME")
+    refused(echo.run("ps", "extra"), 125, "extra")
+
+
+def test_bad_values(echo, script):
+    refused(echo.run("run", "-m", "plenty", script()), 125, "plenty")
+    refused(echo.run("run", "--cpus", "0", script()), 125, "CPUs")
+    refused(echo.run("run", "--name", "../x", script()), 125, "../x")
+    refused(echo.run("run", "--as", "boat", script()), 125, "boat", "echo")
+    refused(echo.run("run", "--engine", "steam", script()), 125, "steam", "talk")
+    assert echo.records() == {}
+
+
+def test_no_such_workload(echo, tmp_path):
+    refused(echo.run("run", tmp_path / "none"), 127, "No such file")
+    (tmp_path / "text").write_text("nobody's")
+    refused(echo.run("run", tmp_path / "text"), 126, "nothing here can run it")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_each_verb(echo, verb):
+    text = echo(verb, "--help")
+    assert text.startswith(f"Usage: guise {verb}")
+    assert max(map(len, text.splitlines())) <= 100
+    assert echo("help", verb) == text
+
+
+def test_help_names_all_verbs(echo):
+    text = echo("--help")
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")] == VERBS
+
+
+def test_version(echo):
+    assert echo("--version").startswith("guise ")
+    version = json.loads(echo("version", "--json"))
+    assert version["kinds"][0]["engines"] == ["talk"]
+
+
+def test_explain_runs_nothing(echo, script, tmp_path):
+    work = script("print never")
+    assert "text for echo" in echo("run", "--explain", work)
+    answer = json.loads(echo("run", "--explain", "--json", work))
+    assert (answer["kind"], answer["engine"]) == ("echo", "talk")
+    assert answer["candidates"][0]["score"] == 90
+    (tmp_path / "text").write_text("nobody's")
+    assert "no #!echo line" in echo("run", "--explain", tmp_path / "text", status=126)
+    assert echo.records() == {}
+
+
+def test_manual_page(guise):
+    page = guise("help", "--man")
+    for verb in VERBS:
+        assert f".It Cm {verb}" in page
+    if not shutil.which("mandoc"):
+        pytest.skip("no mandoc")
+    lint = subprocess.run(["mandoc", "-Tlint", "-W", "warning"], input=page, text=True,
+                          stdout=subprocess.PIPE)
+    assert (lint.stdout, lint.returncode) == ("", 0)
+
+
+def complete(guise, tmp_path, *words):
+    """What bash would offer for the last word."""
+    (tmp_path / "completion").write_text(guise("help", "--completion", "bash"))
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    link = tmp_path / "bin/guise"
+    if not link.exists():
+        link.symlink_to(guise.program)
+    words = ["guise", *words]
+    line = f"""source completion; PATH=$PWD/bin:$PATH; COMP_WORDS=({' '.join(f"'{w}'" for w in words)})
+               COMP_CWORD={len(words) - 1}; compopt() {{ :; }}; _guise; printf '%s\\n' "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=guise.env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_completion_for_bash(echo, script, tmp_path):
+    echo("create", "--name", "box-one", script())
+    assert complete(echo, tmp_path, "sta") == ["start", "stats"]
+    assert complete(echo, tmp_path, "stop", "b") == ["box-one"]
+    assert complete(echo, tmp_path, "run", "--init") == ["--initrd"]
+    assert complete(echo, tmp_path, "run", "--initrd", "wor") == ["work"]
+    assert complete(echo, tmp_path, "run", "--as", "") == ["echo"]
+    assert complete(echo, tmp_path, "kill", "-s", "T") == ["TERM"]
+    assert complete(echo, tmp_path, "help", "res") == ["resume", "restore"]
+
+
+def test_completion_for_zsh(echo):
+    text = echo("help", "--completion", "zsh")
+    assert text.startswith("#compdef guise\n")
+    if not shutil.which("zsh"):
+        pytest.skip("no zsh")
+    subprocess.run(["zsh", "-n"], input=text, text=True, check=True)
