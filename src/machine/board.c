@@ -17,8 +17,8 @@
 static void finisher_off(void *ctx, int status)
 {
     struct machine *m = ctx;
-    instance_exited(&m->instance, status & 255 ? status & 255 : status != 0,
-                    status ? "the guest reported failure" : "power off");
+    machine_ended(m, status & 255 ? status & 255 : status != 0,
+                  status ? "the guest reported failure" : "power off");
 }
 
 static void finisher_reset(void *ctx)
@@ -96,7 +96,7 @@ static void tell_tohost(void *ctx, u64 val)
 {
     struct machine *m = ctx;
     if (val & 1) /* HTIF: an odd word ends the program, its upper bits are the status */
-        instance_exited(&m->instance, (int)(val >> 1 & 255), val >> 1 ? "tohost" : "power off");
+        machine_ended(m, (int)(val >> 1 & 255), val >> 1 ? "tohost" : "power off");
 }
 
 static int add_harts(struct machine *m, struct err *err)

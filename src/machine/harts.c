@@ -109,6 +109,11 @@ void harts_park(struct machine *m)
     pthread_mutex_unlock(&m->lock);
 }
 
+void harts_halt(struct machine *m)
+{
+    wish(m, WISH_PARK);
+}
+
 void harts_run(struct machine *m)
 {
     wish(m, WISH_RUN);

@@ -87,6 +87,12 @@ static int machine_pause(struct instance *instance, struct err *err)
     return 0;
 }
 
+void machine_ended(struct machine *m, int status, const char *why)
+{
+    harts_halt(m);
+    instance_exited(&m->instance, status, why);
+}
+
 static int machine_kill(struct instance *instance, int signal, struct err *err)
 {
     (void)err;

@@ -235,8 +235,7 @@ static i64 srst(struct call *c)
         return SBI_NOT_SUPPORTED;
     switch (c->args[0]) {
     case 0:
-        instance_exited(&m->instance, c->args[1] == 1 ? 1 : 0,
-                        c->args[1] == 1 ? "system failure" : "power off");
+        machine_ended(m, c->args[1] == 1 ? 1 : 0, c->args[1] == 1 ? "system failure" : "power off");
         break;
     case 1:
     case 2:
@@ -298,7 +297,7 @@ static i64 legacy(struct call *c, u64 id)
         vcpu_of(c)->ops->irq(vcpu_of(c), RV64_SSIP, false);
         return 0;
     case 8:
-        instance_exited(&m->instance, 0, "power off");
+        machine_ended(m, 0, "power off");
         set_state(c->hart, HART_STOPPED);
         return 0;
     }

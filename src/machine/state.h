@@ -95,11 +95,14 @@ int boot_load(struct machine *, struct err *err); /* firmware, kernel, initrd, d
 /* harts.c: their threads */
 int  harts_start(struct machine *, struct err *err);
 void harts_park(struct machine *); /* and wait until all stand still; not on a hart's thread */
+void harts_halt(struct machine *); /* park, without waiting: from any thread */
 void harts_run(struct machine *);
 void harts_quit(struct machine *);  /* and join */
 void harts_reset(struct machine *); /* to the state before the first instruction; all parked */
 
 /* machine.c */
+void machine_ended(struct machine *, int status, const char *why); /* as instance_exited; and the
+                                                                      harts stand still */
 void machine_reset_soon(struct machine *);       /* on the loop thread; from any */
 void machine_hit_break(struct hart *, gva addr); /* on the hart's thread */
 
