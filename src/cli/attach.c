@@ -20,15 +20,15 @@ const struct option_row attach_options[] = {
 };
 
 /* The monitor went without a word: its record tells, once it is put right. */
-static void ask_record(const struct session *s, const char *id, struct outcome *o)
+static void ask_record(const char *id, struct outcome *o)
 {
     cleanup_free char *root = NULL;
     struct home        h;
     o->status = 137;
     snprintf(o->why, sizeof(o->why), "monitor killed");
-    (void)s;
     if (home_root(&root, NULL) || home_find(&h, root, id, NULL))
         return;
+    home_await_end(&h, 5000, NULL);
     if (h.record.life == LIFE_STOPPED) {
         o->status = h.record.exit_status;
         snprintf(o->why, sizeof(o->why), "%s", h.record.exit_why);
@@ -55,7 +55,7 @@ int session_finish(const struct session *s, const char *id)
     if (o.how == DETACHED)
         fprintf(stderr, "\r\nguise: detached from %s\n", s->name);
     if (o.how == LOST)
-        ask_record(s, id, &o);
+        ask_record(id, &o);
     if (o.stats)
         print_stats(o.stats);
     free(o.stats);

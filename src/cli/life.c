@@ -1,7 +1,6 @@
 /* cli/life.c - the verbs that move instances along their life: pause, resume, stop, kill, wait,
  * rm. Each works on every name that is given and goes on after a failure. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +69,7 @@ int verb_resume(struct command *c)
 /* Its monitor has closed the connection, or there is none: the record tells, when it does. */
 static int recorded_status(struct home *h, int *status, char *why, size_t room)
 {
-    home_settle(h);
+    home_await_end(h, ANSWER_MS, NULL);
     int rc = home_refresh(h, NULL);
     if (rc == -ENOENT) { /* removed itself, or was killed and removed: too late to know */
         *status = 137;
@@ -132,11 +131,7 @@ static int kill_monitor(struct home *h, struct err *err)
         return fd < 0 ? err_errno(err, errno, "find its monitor") : 0;
     if (pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return err_errno(err, errno, "kill its monitor");
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    if (poll(&p, 1, ANSWER_MS) <= 0)
-        return err_set(err, ETIMEDOUT, "its monitor cannot be killed");
-    home_settle(h);
-    return 0;
+    return home_await_end(h, ANSWER_MS, err);
 }
 
 /* SIGKILL: asked first, so that the machine's disks are closed; then the monitor itself. */

@@ -107,8 +107,7 @@ static const char tail[] =
     "guise restore -d box.snap\n"
     ".Ed\n"
     ".Sh SEE ALSO\n"
-    ".Xr qemu-system-riscv64 1 ,\n"
-    ".Xr riscv64-linux-gnu-gcc 1\n";
+    ".Xr qemu-system-riscv64 1\n";
 
 /* One word as an argument of an mdoc macro: quoted, and no part of it taken for a macro. */
 static void argument(FILE *f, const char *text)
@@ -167,7 +166,7 @@ static void verb(FILE *f, const struct verb *v)
 {
     fprintf(f, ".It Cm %s", v->name);
     if (v->options)
-        fputs(" Op Ar option ...", f);
+        fputs(" Oo Ar option ... Oc", f);
     if (v->args[0]) {
         fputs(" Ar", f);
         argument(f, v->args);

@@ -4,9 +4,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -134,6 +136,20 @@ void home_settle(struct home *h)
     events_append(h->root, h->record.id, h->record.name, "die", KILLED);
     if (h->record.auto_remove)
         home_remove(h, NULL);
+}
+
+int home_await_end(struct home *h, int timeout_ms, struct err *err)
+{
+    int rc = home_refresh(h, err);
+    if (rc || h->record.life == LIFE_STOPPED) /* it may stay a while to tell others */
+        return rc;
+    cleanup_fd int fd = record_alive(&h->record) ? pidfd_open(h->record.pid, 0) : -1;
+    struct pollfd  p  = {.fd = fd, .events = POLLIN};
+    /* Still ours after it was opened, so the descriptor is the monitor's. */
+    if (fd >= 0 && record_alive(&h->record) && poll(&p, 1, timeout_ms) <= 0)
+        return err_set(err, ETIMEDOUT, "its monitor does not end");
+    home_settle(h);
+    return 0;
 }
 
 /* ---- all of them ---- */

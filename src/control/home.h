@@ -43,4 +43,8 @@ int home_remove(const struct home *, struct err *err); /* the lock is held */
 /* A monitor that is gone without a word: the record is put right. Find and list do it too. */
 void home_settle(struct home *);
 
+/* Waits until its monitor is gone, at most TIMEOUT_MS; then settles. A connection that broke is
+ * seen earlier than the end of the process. */
+int home_await_end(struct home *, int timeout_ms, struct err *err);
+
 #endif
