@@ -204,8 +204,6 @@ int ram_load(struct ram *ram, struct snap *snap, struct err *err)
         if (base != ram->ranges[i].base || len != ram->ranges[i].len)
             return err_set(err, EINVAL, "the snapshot's memory is %llu MiB at %#llx",
                            (unsigned long long)(len >> 20), (unsigned long long)base);
-        /* What was loaded there already must go: the snapshot leaves out what is zero. */
-        madvise(ram->ranges[i].host, len, ram->ranges[i].fd < 0 ? MADV_DONTNEED : MADV_REMOVE);
         snap_get_ram(snap, ram->ranges[i].host, len);
     }
     return snap_failed(snap) ? err_set(err, EINVAL, "the snapshot's memory is cut short") : 0;

@@ -1,0 +1,62 @@
+/* device/host/disk.h - a disk that answers later: requests go to the disk's own thread, answers
+ * come on the loop thread, after the time that a timing model charges.
+ *
+ * Requests of one disk are carried out in the order given. An answer is delivered by the
+ * machine's clock, so a paused machine hears nothing, but for disk_drain. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVICE_HOST_DISK_H
+#define DEVICE_HOST_DISK_H
+
+#include "base/loop.h"
+#include "device/host/image.h"
+#include "vm/clock.h"
+#include "vm/stats.h"
+
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD, DISK_ZERO, DISK_OPS };
+
+struct disk;
+
+/* Owned by whoever submits it; embedded. It stays put until done is called. */
+struct disk_request {
+    enum disk_op        op;
+    bool                may_unmap; /* ZERO */
+    u64                 off, len;  /* bytes; len: DISCARD, ZERO */
+    const struct iovec *iov;       /* READ, WRITE */
+    unsigned            n_iov;
+    void (*done)(struct disk_request *, int result); /* loop thread; 0 or -errno */
+    void *ctx;
+
+    /* the disk's */
+    struct disk         *disk;
+    int                  result;
+    struct disk_request *next;
+    struct timer         timer;
+};
+
+/* What a request costs in ns of machine time, on the loop thread. NULL: nothing. */
+struct disk_timing {
+    u64 (*charge)(void *ctx, enum disk_op, u64 off, u64 len);
+    void *ctx;
+};
+
+struct disk_config {
+    const char               *path, *format; /* format NULL: by its bytes */
+    bool                      read_only;
+    struct loop              *loop;
+    struct clock             *clock;
+    const struct disk_timing *timing; /* NULL: none */
+};
+
+int  disk_open(struct disk **out, const struct disk_config *, struct err *err);
+void disk_close(struct disk *); /* NULL is fine; waits for its thread; pending are forgotten */
+
+u64  disk_bytes(const struct disk *);
+bool disk_read_only(const struct disk *);
+u32  disk_cluster_bytes(const struct disk *);
+void disk_stats(const struct disk *, const char *name, struct stats *);
+
+void disk_submit(struct disk *, struct disk_request *); /* any thread */
+void disk_quiesce(struct disk *); /* any thread: waits until no request is being carried out */
+void disk_drain(struct disk *);   /* loop thread: carries out all and delivers all answers */
+
+#endif
