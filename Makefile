@@ -63,6 +63,14 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/%.o $(LIB_FILES)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
 
+# The instruction tests of tests/diff: generator, our executor, and that of the reference.
+$(BUILD)/diff/probe: tests/diff/probe.c tests/diff/protocol.h
+	@mkdir -p $(@D)
+	@echo "  CROSS $@"; riscv64-linux-gnu-gcc -O2 -static -fno-stack-protector -mno-relax -Wl,--no-relax -o $@ $<
+$(BUILD)/diff/%: tests/diff/%.c tests/diff/protocol.h $(LIB_FILES)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
+
 tests: $(TEST_BINS)
 fuzzers: $(FUZZ_BINS)
 unit: tests

@@ -1,0 +1,535 @@
+/* tests/diff/diff.c - makes cases out of insn.def, gives them to two executors, and compares.
+ *
+ *   diff [options] REFERENCE... -- TESTED...
+ *     -n COUNT     cases of the random kind (default 100000)
+ *     -s SEED      where the random numbers start (default 1)
+ *     -m MODES     rows (each instruction by its row), rvc (all 65536 half words), words
+ *                  (random words, for what is legal); default all three
+ *     -i NAME      only instructions whose names begin so      -x NAME   none of these
+ *     -k COUNT     give up after so many differences (default 1)
+ *
+ * Ends with 0 when all agree, 1 when not, 2 when something is broken. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "protocol.h"
+#include "rv64/isa.h"
+#include "rv64/rv64.h"
+
+enum { BATCH = 64, FILTERS_MAX = 32 };
+
+struct executor {
+    const char *name;
+    int         in, out; /* we write to in */
+    pid_t       pid;
+};
+
+struct diff {
+    struct executor   reference, tested;
+    struct diff_case  cases[BATCH];
+    struct diff_reply want[BATCH], have[BATCH];
+    unsigned          filled;
+    unsigned long     done, differences, most_differences;
+    const char       *only[FILTERS_MAX], *except[FILTERS_MAX];
+    unsigned          n_only, n_except;
+    unsigned          legal_only; /* compare only whether they are legal */
+};
+
+static u64 seed = 1;
+
+static u64 rnd(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * 0x2545f4914f6cdd1du;
+}
+
+static bool one_in(unsigned n)
+{
+    return rnd() >> 32 < 0x100000000u / n;
+}
+
+/* Operands: corners more often than chance would have it. */
+
+static u64 integer(void)
+{
+    static const u64 corners[] = {0,
+                                  1,
+                                  ~0ull,
+                                  2,
+                                  0x7fffffff,
+                                  0x80000000,
+                                  0xffffffff80000000,
+                                  0xffffffff,
+                                  0x100000000,
+                                  0x7fffffffffffffff,
+                                  0x8000000000000000,
+                                  31,
+                                  32,
+                                  33,
+                                  63,
+                                  64,
+                                  0x7f,
+                                  0x80,
+                                  0xff,
+                                  0x7fff,
+                                  0x8000,
+                                  0xffff,
+                                  0x5555555555555555,
+                                  0xaaaaaaaaaaaaaaaa,
+                                  0x0123456789abcdef};
+    switch (rnd() >> 60) {
+    case 0 ... 4:
+        return corners[(rnd() >> 32) % ARRAY_SIZE(corners)];
+    case 5 ... 7:
+        return rnd() >> (rnd() >> 58);
+    case 8 ... 10:
+        return (u64)((i64)rnd() >> (rnd() >> 58));
+    case 11:
+        return 1ull << (rnd() >> 58);
+    case 12:
+        return (u64)(i64)(i32)rnd();
+    default:
+        return rnd();
+    }
+}
+
+/* A value of an exponent of EXP and a fraction of FRAC bits. */
+static u64 floating(unsigned exp, unsigned frac)
+{
+    u64 sign = rnd() >> 63, bias = (1ull << (exp - 1)) - 1, top = (1ull << exp) - 1;
+    u64 fraction = rnd() >> (64 - frac), exponent = rnd() >> (64 - exp);
+    switch (rnd() >> 60) {
+    case 0:
+        fraction = 0, exponent = 0;
+        break;
+    case 1:
+        fraction = 0, exponent = top;
+        break;
+    case 2:
+        exponent = top, fraction |= 1ull << (frac - 1);
+        break;
+    case 3:
+        exponent = top, fraction = (fraction >> 1) | 1;
+        break;
+    case 4:
+        exponent = 0;
+        break;
+    case 5:
+        exponent = rnd() >> 63, fraction = rnd() >> 63 ? 0 : ~0ull >> (64 - frac);
+        break;
+    case 6:
+        exponent = top - 1;
+        break;
+    case 7 ... 9: /* small integers and their halves */
+        exponent = bias + (rnd() >> 32) % 12;
+        fraction &= ~0ull << (frac - 1 - (rnd() >> 32) % MIN(12u, frac));
+        break;
+    case 10: /* about as big as integers get */
+        exponent = MIN(bias + 28 + (rnd() >> 32) % 40, top);
+        fraction = rnd() >> 63 ? 0 : ~0ull;
+        break;
+    case 11 ... 13:
+        exponent = bias - 8 + (rnd() >> 60);
+        break;
+    }
+    return sign << (exp + frac) | exponent << frac | (fraction & ((1ull << frac) - 1));
+}
+
+static u64 f_register(unsigned width)
+{
+    if (one_in(40))
+        return integer(); /* most likely not boxed */
+    if (width == 2 || one_in(20))
+        return floating(5, 10) | ~0xffffull;
+    if (width == 4 || one_in(20))
+        return floating(8, 23) | ~0xffffffffull;
+    return floating(11, 52);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t a = strlen(name), b = strlen(end);
+    return a >= b && !strcmp(name + a - b, end);
+}
+
+/* The width of the floating-point operands, by the row's name. */
+static unsigned f_width(const char *name)
+{
+    static const struct {
+        const char *end;
+        unsigned    width;
+    } table[] = {{"_h", 2}, {"_s", 4}, {"_d", 8}};
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+        if (ends_with(name, table[i].end))
+            return table[i].width;
+    return 8;
+}
+
+static void fill(struct diff_case *c, unsigned f_bytes)
+{
+    *c = (struct diff_case){.fcsr = (u32)rnd() & 31};
+    c->fcsr |= (u32)(one_in(20) ? rnd() & 7 : (rnd() >> 32) % 5) << 5;
+    if (one_in(3))
+        c->fcsr &= ~31u;
+    for (unsigned i = 1; i < 32; i++)
+        c->x[i] = integer();
+    for (unsigned i = 0; i < 32; i++)
+        c->f[i] = f_register(f_bytes);
+    for (unsigned i = 0; i < DIFF_BYTES; i++)
+        c->data[i] = (u8)(rnd() >> 40);
+}
+
+/* Makes the address of a load, store or jump one that leads somewhere. */
+static void aim(struct diff_case *c, u32 word)
+{
+    int row = rv64_find(word);
+    if (row < 0)
+        return;
+    enum rv64_format format = rv64_rows[row].format;
+    u64              imm    = (u64)rv64_immediate(rv64_formats[format].imm, word);
+    unsigned         rs1    = word >> 15 & 31;
+    u64              spot   = DIFF_DATA + (rnd() >> 32) % DIFF_BYTES;
+    switch (format) {
+    case FORMAT_A:
+    case FORMAT_AL:
+    case FORMAT_CBO:
+        imm = 0;
+        /* fall through */
+    case FORMAT_L:
+    case FORMAT_S:
+    case FORMAT_FL:
+    case FORMAT_FS:
+        if (!one_in(4) || format == FORMAT_A || format == FORMAT_AL)
+            spot &= ~15ull;
+        if (one_in(30))
+            spot &= ~7ull;
+        if (one_in(50))
+            spot = rnd() >> 63 ? DIFF_DATA + DIFF_PAGE + (rnd() >> 61) * 8 : DIFF_DATA - 64;
+        c->x[rs1] = spot - imm;
+        break;
+    case FORMAT_JR:
+        spot      = DIFF_CODE + (rnd() >> 32) % (DIFF_PAGE - 2);
+        c->x[rs1] = spot - imm + ((spot & ~7ull) == DIFF_CODE + DIFF_ENTRY ? 16 : 0);
+        break;
+    case FORMAT_B:
+        if (one_in(3))
+            c->x[rs1] = c->x[word >> 20 & 31];
+        break;
+    default:
+        break;
+    }
+    c->x[0] = 0;
+}
+
+/* What cannot be compared: system calls, what belongs to higher modes, what does not end. */
+static bool skipped(const struct diff *d, int row, u32 word)
+{
+    static const char *const never[] = {"ecall",  "mret", "sret",  "wfi",  "sfence",   "sinval",
+                                        "hfence", "wrs",  "mnret", "dret", "cbo_inval"};
+    const char              *name    = rv64_rows[row].name;
+    enum rv64_format         format  = rv64_rows[row].format;
+    for (unsigned i = 0; i < ARRAY_SIZE(never); i++)
+        if (!strncmp(name, never[i], strlen(never[i])))
+            return true;
+    if (format == FORMAT_C || format == FORMAT_CI)
+        if ((word >> 20) - 1 > 2) /* only fflags, frm, fcsr */
+            return true;
+    if ((format == FORMAT_B || format == FORMAT_J) &&
+        !rv64_immediate(rv64_formats[format].imm, word))
+        return true; /* would run for ever */
+    for (unsigned i = 0; i < d->n_except; i++)
+        if (!strncmp(name, d->except[i], strlen(d->except[i])))
+            return true;
+    for (unsigned i = 0; i < d->n_only; i++)
+        if (!strncmp(name, d->only[i], strlen(d->only[i])))
+            return false;
+    return d->n_only;
+}
+
+/* Executors. */
+
+static void start(struct executor *e, char **argv)
+{
+    int to[2], from[2];
+    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC)) {
+        perror("diff: pipe");
+        exit(2);
+    }
+    e->name = argv[0];
+    e->pid  = fork();
+    if (e->pid == 0) {
+        dup2(to[0], 0);
+        dup2(from[1], 1);
+        execvp(argv[0], argv);
+        perror(argv[0]);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    e->in  = to[1];
+    e->out = from[0];
+}
+
+static void stop(struct executor *e)
+{
+    close(e->in);
+    waitpid(e->pid, NULL, 0);
+}
+
+static void send_all(struct executor *e, const void *p, size_t len)
+{
+    for (const char *at = p; len;) {
+        ssize_t n = write(e->in, at, len);
+        if (n <= 0) {
+            fprintf(stderr, "diff: %s does not listen\n", e->name);
+            exit(2);
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+}
+
+static void receive(const struct diff *d, struct executor *e, struct diff_reply *replies)
+{
+    size_t got = 0, len = d->filled * sizeof(*replies);
+    while (got < len) {
+        ssize_t n = read(e->out, (char *)replies + got, len - got);
+        if (n <= 0) {
+            const struct diff_case *c = &d->cases[got / sizeof(*replies)];
+            fprintf(stderr, "diff: %s stopped at case %lu: %08x %08x\n", e->name,
+                    d->done + got / sizeof(*replies), c->word[0], c->word[1]);
+            exit(2);
+        }
+        got += (size_t)n;
+    }
+}
+
+/* Telling the difference. */
+
+static void print_word(u32 word)
+{
+    char text[80];
+    rv64_disassemble(word, DIFF_CODE + DIFF_ENTRY, text, sizeof(text));
+    printf("  %0*x  %s\n", (word & 3) == 3 ? 8 : 4, word, text);
+}
+
+static void print_field(const char *name, u64 in, u64 want, u64 have)
+{
+    printf("  %-8s before %016llx  reference %016llx  tested %016llx%s\n", name,
+           (unsigned long long)in, (unsigned long long)want, (unsigned long long)have,
+           want == have ? "" : "   <--");
+}
+
+static void print_operands(const struct diff_case *c, const struct diff_reply *w,
+                           const struct diff_reply *h)
+{
+    char     name[8];
+    u32      word = (c->word[0] & 3) == 3 ? c->word[0] : rv64_expand((u16)c->word[0]);
+    unsigned used = 1u << (word >> 7 & 31) | 1u << (word >> 15 & 31) | 1u << (word >> 20 & 31);
+    for (unsigned i = 1; i < 32; i++) {
+        snprintf(name, sizeof(name), "x%u", i);
+        if (used >> i & 1 || w->x[i] != h->x[i])
+            print_field(name, c->x[i], w->x[i], h->x[i]);
+    }
+    used |= 1u << (word >> 27 & 31);
+    for (unsigned i = 0; i < 32; i++) {
+        snprintf(name, sizeof(name), "f%u", i);
+        if (used >> i & 1 || w->f[i] != h->f[i])
+            print_field(name, c->f[i], w->f[i], h->f[i]);
+    }
+    for (unsigned i = 0; i < DIFF_BYTES; i += 8) {
+        u64 a, b, before;
+        memcpy(&a, w->data + i, 8);
+        memcpy(&b, h->data + i, 8);
+        memcpy(&before, c->data + i, 8);
+        snprintf(name, sizeof(name), "[%u]", i);
+        if (a != b)
+            print_field(name, before, a, b);
+    }
+}
+
+static void report(const struct diff *d, unsigned i)
+{
+    const struct diff_case  *c = &d->cases[i];
+    const struct diff_reply *w = &d->want[i], *h = &d->have[i];
+    printf("DIFFERENT: case %lu\n", d->done + i);
+    print_word(c->word[0]);
+    if (c->word[1])
+        print_word(c->word[1]);
+    print_field("ended by", 0, w->status, h->status);
+    print_field("pc", DIFF_CODE + DIFF_ENTRY, w->pc, h->pc);
+    if (w->address != h->address)
+        print_field("address", 0, w->address, h->address);
+    print_field("fcsr", c->fcsr, w->fcsr, h->fcsr);
+    print_operands(c, w, h);
+}
+
+static bool agree(const struct diff *d, const struct diff_reply *w, const struct diff_reply *h)
+{
+    if (d->legal_only)
+        return (w->status == DIFF_ILLEGAL) == (h->status == DIFF_ILLEGAL);
+    return !memcmp(w, h, sizeof(*w));
+}
+
+static void flush(struct diff *d)
+{
+    if (!d->filled)
+        return;
+    send_all(&d->reference, d->cases, d->filled * sizeof(d->cases[0]));
+    send_all(&d->tested, d->cases, d->filled * sizeof(d->cases[0]));
+    receive(d, &d->reference, d->want);
+    receive(d, &d->tested, d->have);
+    for (unsigned i = 0; i < d->filled; i++) {
+        if (agree(d, &d->want[i], &d->have[i]))
+            continue;
+        report(d, i);
+        if (++d->differences >= d->most_differences) {
+            printf("%lu cases, %lu different\n", d->done + i + 1, d->differences);
+            exit(1);
+        }
+    }
+    d->done += d->filled;
+    d->filled = 0;
+}
+
+static struct diff_case *next_case(struct diff *d)
+{
+    if (d->filled == BATCH)
+        flush(d);
+    return &d->cases[d->filled++];
+}
+
+/* The three kinds of cases. */
+
+static u32 word_of_row(int row)
+{
+    const struct rv64_row *r    = &rv64_rows[row];
+    u32                    word = ((u32)(rnd() >> 20) & ~r->mask) | r->match;
+    if (r->format == FORMAT_C || r->format == FORMAT_CI)
+        word = (word & 0xfffff) | (u32)(1 + (rnd() >> 32) % 3) << 20;
+    if (!(r->mask & 0x7000) && one_in(2))
+        word |= 0x7000; /* rounding mode: that of fcsr */
+    return word;
+}
+
+/* A store conditional needs the load that goes before it. */
+static void reserve_first(struct diff_case *c, u32 word)
+{
+    unsigned rs1 = word >> 15 & 31, rd = (u32)(rnd() >> 59);
+    while (rd == rs1 && rs1)
+        rd = (rd + 1) & 31;
+    c->word[0] = 0x1000002f | (word & 0x7000) | rs1 << 15 | rd << 7;
+    c->word[1] = word;
+}
+
+static void run_rows(struct diff *d, unsigned long count)
+{
+    for (unsigned long n = 0, idle = 0; n < count && idle < 100 * RV64_ROWS;) {
+        int row  = (int)((n + idle) % RV64_ROWS);
+        u32 word = word_of_row(row);
+        if (skipped(d, row, word)) {
+            idle++;
+            continue;
+        }
+        struct diff_case *c = next_case(d);
+        fill(c, f_width(rv64_rows[row].name));
+        aim(c, word);
+        c->word[0] = word;
+        if (!strncmp(rv64_rows[row].name, "sc_", 3))
+            reserve_first(c, word);
+        n++;
+    }
+    flush(d);
+}
+
+static void run_rvc(struct diff *d)
+{
+    for (u32 half = 0; half < 0x10000; half++) {
+        if ((half & 3) == 3)
+            continue;
+        u32 word = rv64_expand((u16)half);
+        int row  = word ? rv64_find(word) : -1;
+        if (row >= 0 && skipped(d, row, word))
+            continue;
+        struct diff_case *c = next_case(d);
+        fill(c, 8);
+        if (word)
+            aim(c, word);
+        c->word[0] = half;
+    }
+    flush(d);
+}
+
+/* Any words but those of SYSTEM and jumps; half of them one or two bits away from a row. */
+static void run_words(struct diff *d, unsigned long count)
+{
+    d->legal_only = true;
+    for (unsigned long n = 0; n < count; n++) {
+        u32 word = (u32)(rnd() >> 30) | 3;
+        if (one_in(2))
+            word = word_of_row((int)((rnd() >> 32) % RV64_ROWS)) ^ 1u << (rnd() >> 59) ^
+                   (u32)(rnd() >> 63) << (rnd() >> 59);
+        unsigned opcode = word & 0x7f;
+        int      row    = rv64_find(word);
+        if ((word & 0x1f) == 0x1f || (word & 3) != 3 || opcode == 0x73 || opcode == 0x6f ||
+            opcode == 0x67 || opcode == 0x63 || (row >= 0 && skipped(d, row, word)))
+            continue;
+        struct diff_case *c = next_case(d);
+        fill(c, 8);
+        aim(c, word);
+        c->fcsr &= 31; /* a reserved rounding mode would make others illegal */
+        c->word[0] = word;
+    }
+    flush(d);
+    d->legal_only = false;
+}
+
+int main(int argc, char **argv)
+{
+    static struct diff d     = {.most_differences = 1};
+    unsigned long      count = 100000;
+    const char        *modes = "rows,rvc,words";
+    for (int o; (o = getopt(argc, argv, "+n:s:m:i:x:k:")) != -1;) {
+        if (o == 'n')
+            count = strtoul(optarg, NULL, 0);
+        else if (o == 's')
+            seed = strtoull(optarg, NULL, 0) * 0x9e3779b97f4a7c15u | 1;
+        else if (o == 'm')
+            modes = optarg;
+        else if (o == 'i' && d.n_only < FILTERS_MAX)
+            d.only[d.n_only++] = optarg;
+        else if (o == 'x' && d.n_except < FILTERS_MAX)
+            d.except[d.n_except++] = optarg;
+        else if (o == 'k')
+            d.most_differences = strtoul(optarg, NULL, 0);
+        else
+            return 2;
+    }
+    int split = optind;
+    while (split < argc && strcmp(argv[split], "--"))
+        split++;
+    if (split == optind || split >= argc - 1) {
+        fprintf(stderr, "usage: diff [options] REFERENCE... -- TESTED...\n");
+        return 2;
+    }
+    argv[split] = NULL;
+    start(&d.reference, argv + optind);
+    start(&d.tested, argv + split + 1);
+    if (strstr(modes, "rows"))
+        run_rows(&d, count);
+    if (strstr(modes, "rvc"))
+        run_rvc(&d);
+    if (strstr(modes, "words"))
+        run_words(&d, count);
+    stop(&d.reference);
+    stop(&d.tested);
+    printf("%lu cases, %lu different\n", d.done, d.differences);
+    return d.differences ? 1 : 0;
+}

@@ -1,0 +1,34 @@
+/* tests/diff/protocol.h - what the generator asks an executor, and what that answers.
+ *
+ * An executor reads cases from its standard input and writes one reply for each to its standard
+ * output. It runs one or two instructions in U mode at DIFF_CODE, where the rest of the page is
+ * full of c.ebreak, and tells how that ended. Little endian, no padding. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DIFF_PROTOCOL_H
+#define DIFF_PROTOCOL_H
+
+#include <stdint.h>
+
+#define DIFF_CODE 0x60000000ull /* a page of code; the pages around it are not there */
+#define DIFF_DATA 0x50000000ull /* a page of data, likewise; the cases set its first bytes */
+enum { DIFF_PAGE = 4096, DIFF_BYTES = 128, DIFF_ENTRY = 64 /* words start here in the page */ };
+#define DIFF_EBREAK 0x9002u /* c.ebreak */
+
+struct diff_case {
+    uint32_t word[2]; /* 16-bit ones have zeroes above; the second may be 0: none */
+    uint32_t fcsr, tag;
+    uint64_t x[32], f[32];
+    uint8_t  data[DIFF_BYTES];
+};
+
+/* How it ended, by the numbers of signals: each case ends with one of these. */
+enum { DIFF_ILLEGAL = 4, DIFF_TRAP = 5, DIFF_BUS = 7, DIFF_SEGV = 11 };
+
+struct diff_reply {
+    uint32_t status, fcsr;
+    uint64_t pc, address; /* address: what could not be reached; 0 unless BUS or SEGV */
+    uint64_t x[32], f[32];
+    uint8_t  data[DIFF_BYTES];
+};
+
+#endif

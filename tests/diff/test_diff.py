@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every instruction, random and corner operands, by our hart and by qemu-riscv64 10.
+
+QEMU 7.2 of Debian 12 will not do: it lacks extensions and computes ctzw wrong, which is used to
+try the comparison itself. GUISE_GUEST names the folder that tools/guest filled."""
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("GUISE_BUILD", ROOT / "build")).resolve()
+GUEST = Path(os.environ.get("GUISE_GUEST", ROOT / "build" / "guest"))
+QEMU = GUEST / "qemu-riscv64-10"
+CPU = ("rv64,v=off,zfa=on,zfh=on,zba=on,zbb=on,zbs=on,zbc=on,zbkb=on,zicond=on,zacas=on,"
+       "zicbom=on,zicboz=on,zawrs=off")
+
+
+@pytest.fixture(scope="module")
+def tools():
+    if not QEMU.exists():
+        pytest.skip(f"no {QEMU}: run tools/guest")
+    if not shutil.which("riscv64-linux-gnu-gcc"):
+        pytest.skip("no riscv64-linux-gnu-gcc")
+    names = [str(BUILD / "diff" / name) for name in ("diff", "our_probe", "probe")]
+    subprocess.run(["make", "-s", f"BUILD={BUILD}", *names], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
+    return names
+
+
+def run(tools, *options, tested=None):
+    diff, ours, probe = tools
+    done = subprocess.run([diff, *map(str, options), str(QEMU), "-cpu", CPU, probe, "--",
+                           *(tested or [ours])], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_each_instruction(tools):
+    """With another seed each day, so that the days add up."""
+    day = int(time.time()) // 86400
+    status, said = run(tools, "-m", "rows", "-n", 250000, "-s", day)
+    assert status == 0, f"seed {day}\n{said}"
+
+
+def test_all_compressed(tools):
+    status, said = run(tools, "-m", "rvc")
+    assert status == 0, said
+
+
+def test_what_is_legal(tools):
+    status, said = run(tools, "-m", "words", "-n", 150000)
+    assert status == 0, said
+
+
+def test_a_wrong_result_is_found(tools):
+    old = shutil.which("qemu-riscv64-static") or shutil.which("qemu-riscv64")
+    if not old:
+        pytest.skip("no qemu-user-static")
+    if " 7." not in subprocess.run([old, "--version"], capture_output=True, text=True).stdout:
+        pytest.skip("QEMU here is not 7.x, whose ctzw is wrong")
+    status, said = run(tools, "-m", "rows", "-n", 5000, "-i", "ctzw", tested=[old, tools[2]])
+    assert status == 1 and "ctzw" in said
