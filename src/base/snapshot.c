@@ -47,8 +47,8 @@ struct section {
 struct snap {
     int        fd;
     bool       writing, failed, open_section;
-    char      *path, *temporary;
-    struct err err; /* the first failure */
+    char      *path, *temporary; /* temporary: NULL when it has no name */
+    struct err err;              /* the first failure */
 
     struct section *sections;
     unsigned        count;
@@ -120,17 +120,44 @@ static struct section_header header_of(const char *name, u64 len, u32 crc)
     return h;
 }
 
+/* A file without a name goes away with us, also when we are killed. Where the file system has
+ * no such thing it gets a temporary one. */
+static int open_temporary(struct snap *s)
+{
+    cleanup_free char *copy = xstrdup(s->path);
+    int                fd   = open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd;
+    cleanup_free char *name = xasprintf("%s.XXXXXX", s->path);
+    fd                      = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0)
+        s->temporary = steal_ptr(name);
+    return fd;
+}
+
+/* Gives it a temporary name, from which it can be renamed over an older file. */
+static int link_temporary(struct snap *s)
+{
+    char own[40];
+    snprintf(own, sizeof(own), "/proc/self/fd/%d", s->fd);
+    for (unsigned i = 0; !s->temporary && i < 100; i++) {
+        cleanup_free char *name = xasprintf("%s.%d-%u", s->path, getpid(), i);
+        if (linkat(AT_FDCWD, own, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0)
+            s->temporary = steal_ptr(name);
+        else if (errno != EEXIST)
+            break;
+    }
+    return s->temporary ? 0 : -errno;
+}
+
 int snap_create(struct snap **out, const char *path, struct err *err)
 {
     struct snap *s = xnew(struct snap);
     s->writing     = true;
     s->path        = xstrdup(path);
-    s->temporary   = xasprintf("%s.XXXXXX", path);
-    s->fd          = mkostemp(s->temporary, O_CLOEXEC);
+    s->fd          = open_temporary(s);
     if (s->fd < 0) {
         int rc = err_errno(err, errno, "create snapshot '%s'", path);
-        free(s->temporary);
-        s->temporary = NULL;
         snap_close(s);
         return rc;
     }
@@ -201,6 +228,8 @@ int snap_commit(struct snap *s, struct err *err)
         return err_set(err, s->err.code, "%s", s->err.text);
     if (fsync(s->fd) < 0)
         return err_errno(err, errno, "sync snapshot '%s'", s->path);
+    if (link_temporary(s) < 0)
+        return err_errno(err, errno, "name snapshot '%s'", s->path);
     if (rename(s->temporary, s->path) < 0)
         return err_errno(err, errno, "rename snapshot to '%s'", s->path);
     free(s->temporary);

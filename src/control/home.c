@@ -17,7 +17,8 @@
 #include "control/names.h"
 #include "vm/clock.h"
 
-#define KILLED 137 /* 128 + SIGKILL, as a shell says it */
+#define ID_DIGITS 12
+#define KILLED    137 /* 128 + SIGKILL, as a shell says it */
 
 /* ---- the root ---- */
 
@@ -100,18 +101,26 @@ int home_refresh(struct home *h, struct err *err)
     return record_load(&h->record, h->dir, err);
 }
 
-/* Its files, then the folder. Nothing of a kind's is deeper than one level. */
-int home_remove(const struct home *h, struct err *err)
+/* The files, then the folder. Nothing of a kind's is deeper than one level. */
+static int remove_folder(const char *dir, struct err *err)
 {
-    DIR *d = opendir(h->dir);
+    DIR *d = opendir(dir);
     if (!d)
-        return err_errno(err, errno, "remove '%s'", h->dir);
+        return err_errno(err, errno, "remove '%s'", dir);
     for (struct dirent *e; (e = readdir(d));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             unlinkat(dirfd(d), e->d_name, 0); /* where this fails, rmdir tells */
     closedir(d);
-    if (rmdir(h->dir) < 0 && errno != ENOENT)
-        return err_errno(err, errno, "remove '%s'", h->dir);
+    if (rmdir(dir) < 0 && errno != ENOENT)
+        return err_errno(err, errno, "remove '%s'", dir);
+    return 0;
+}
+
+int home_remove(const struct home *h, struct err *err)
+{
+    int rc = remove_folder(h->dir, err);
+    if (rc)
+        return rc;
     events_append(h->root, h->record.id, h->record.name, "remove", -1);
     return 0;
 }
@@ -247,6 +256,23 @@ int home_find(struct home *out, const char *root, const char *name, struct err *
 
 /* ---- a new one ---- */
 
+/* Folders without a record: whoever made or removed them was killed meanwhile. The root is
+ * locked, so nobody is making one now. */
+static void sweep(const char *root)
+{
+    DIR *d = opendir(root);
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));) {
+        cleanup_free char *dir    = xasprintf("%s/%s", root, e->d_name);
+        cleanup_free char *record = xasprintf("%s/state.json", dir);
+        if (strlen(e->d_name) == ID_DIGITS && strspn(e->d_name, "0123456789abcdef") == ID_DIGITS &&
+            access(record, F_OK) < 0)
+            remove_folder(dir, NULL);
+    }
+    closedir(d);
+}
+
 static bool taken(const struct homes *all, const char *name)
 {
     for (unsigned i = 0; i < all->count; i++)
@@ -309,6 +335,7 @@ int home_create(struct home *out, const char *root, struct spec *spec, struct er
     cleanup_fd int lock = lock_file(root, err);
     if (lock < 0)
         return lock;
+    sweep(root);
     int rc = list(&all, root, err);
     if (!rc)
         rc = choose_names(&all, spec, err);

@@ -61,6 +61,25 @@ def test_command_killed_while_it_creates(echo, script):
     for name in echo.records():
         echo("rm", "-f", name)
     assert echo.records() == {}
+    echo("create", "--name", "last", work)  # sweeps up what has no record
+    echo("rm", "last")
+    assert {p.name for p in echo.state.iterdir()} <= {"lock", "events"}
+
+
+def test_monitor_killed_while_it_saves(guise, tmp_path, bare):
+    """Then there is the old snapshot or the new one, whole, and nothing beside it."""
+    guise("run", "-d", "--name", "box", "--firmware", "none", "-m", "64m", bare)
+    guise("snapshot", "box", "snap")
+    for delay in range(8):
+        if guise.life("box") == "stopped":
+            guise("start", "box")
+        saving = guise.popen("snapshot", "box", "snap")
+        time.sleep(delay / 2000)
+        guise.kill_monitor("box")
+        saving.communicate(timeout=10)
+        guise("restore", "-d", "--name", "copy", "snap")
+        guise("rm", "-f", "copy")
+    assert [p.name for p in tmp_path.glob("snap*")] == ["snap"]
 
 
 def test_reader_goes_away(echo, script):
