@@ -37,7 +37,7 @@ struct console {
     u64             log_base;   /* where the log file's first byte stands in the stream */
     u64             old_base;   /* and the old log file's */
     u64             log_good;   /* before it the logs have holes: not to be read */
-    u64             times_last_ns;
+    u64             times_last_ns, times_bytes;
     int             log_fd, old_fd, times_fd;
     bool            told_full, notify_posted;
 
@@ -83,17 +83,21 @@ static void rotate(struct console *c)
     c->log_base = c->logged;
     c->log_fd   = open_log(c->log_path);
     c->times_fd = open_log(c->times_path);
+
+    c->times_bytes = 0;
 }
 
 static void note_time(struct console *c)
 {
-    u64 now = clock_host_wall();
-    if (now - c->times_last_ns < TIMES_EVERY_NS || c->times_fd < 0)
+    u64 now     = clock_host_wall();
+    u64 coarser = MIN(c->times_bytes / KiB(512), 20); /* what prints for weeks stays small */
+    if (now - c->times_last_ns < (u64)TIMES_EVERY_NS << coarser || c->times_fd < 0)
         return;
     u64 row[2]       = {htole64(c->logged - c->log_base), htole64(now)};
     c->times_last_ns = now;
     if (write(c->times_fd, row, sizeof(row)) < 0)
         return; /* the disk is full: the log itself will say so */
+    c->times_bytes += sizeof(row);
 }
 
 /* LEN bytes of the stream did not reach the log. */
@@ -334,7 +338,9 @@ int console_create(struct console **out, struct loop *loop, const char *folder, 
         return rc;
     }
     c->first = c->end = c->logged = (u64)st.st_size; /* an earlier life's output stays */
-    *out                          = c;
+    if (c->times_fd >= 0 && fstat(c->times_fd, &st) == 0)
+        c->times_bytes = (u64)st.st_size;
+    *out = c;
     return 0;
 }
 
