@@ -264,13 +264,14 @@ static int make_instance(struct monitor *m, const struct kind *const *kinds, str
         rc = console_create(&m->console, m->loop, m->home.dir, err);
     if (rc)
         return rc;
-    m->inst          = instance_new(kind, m->spec);
-    m->inst->loop    = m->loop;
-    m->inst->clock   = m->clock;
-    m->inst->console = m->console;
-    m->inst->dir     = m->home.dir;
-    m->inst->on_exit = on_exit_of_machine;
-    rc               = instance_create(m->inst, err);
+    m->inst            = instance_new(kind, m->spec);
+    m->inst->loop      = m->loop;
+    m->inst->clock     = m->clock;
+    m->inst->console   = m->console;
+    m->inst->dir       = m->home.dir;
+    m->inst->on_exit   = on_exit_of_machine;
+    m->inst->restoring = snap != NULL;
+    rc                 = instance_create(m->inst, err);
     return rc || !snap ? rc : instance_load(m->inst, snap, err);
 }
 

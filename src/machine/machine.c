@@ -34,6 +34,8 @@ static int look_at_workload(struct machine *m, struct err *err)
 {
     struct file f;
     int         rc = file_open(&f, m->instance.spec->workload, err);
+    if (rc && m->instance.restoring)
+        return 0; /* its bytes are in the snapshot */
     if (rc)
         return rc;
     m->workload_is_disk = file_type(&f) == FILE_DISK;
@@ -62,7 +64,7 @@ static int machine_create(struct instance *instance, struct err *err)
         rc = look_at_workload(m, err);
     if (!rc)
         rc = board_build(m, err);
-    if (!rc)
+    if (!rc && !instance->restoring)
         rc = boot_load(m, err);
     if (!rc)
         rc = tracing_start(m, err);
@@ -150,6 +152,7 @@ static int machine_save(struct instance *instance, struct snap *snap, struct err
         return rc;
     ram_save(m->ram, snap);
     snap_begin(snap, "machine");
+    snap_put_u64(snap, m->tohost);
     for (unsigned i = 0; i < m->n_harts; i++) {
         snap_put_u64(snap, m->harts[i].state);
         snap_put_u64(snap, m->harts[i].start_pc);
@@ -171,7 +174,9 @@ static int machine_load(struct instance *instance, struct snap *snap, struct err
         rc = bus_load(m->bus, snap, err);
     if (!rc && !snap_find(snap, "machine"))
         rc = err_set(err, EINVAL, "the snapshot is not a machine's");
+    m->tohost = rc ? 0 : snap_get_u64(snap);
     for (unsigned i = 0; !rc && i < m->n_harts; i++) {
+        rv64_set_tohost(m->harts[i].vcpu, m->tohost);
         u64 state             = snap_get_u64(snap);
         m->harts[i].start_pc  = snap_get_u64(snap);
         m->harts[i].start_arg = snap_get_u64(snap);

@@ -204,6 +204,7 @@ int ram_load(struct ram *ram, struct snap *snap, struct err *err)
         if (base != ram->ranges[i].base || len != ram->ranges[i].len)
             return err_set(err, EINVAL, "the snapshot's memory is %llu MiB at %#llx",
                            (unsigned long long)(len >> 20), (unsigned long long)base);
+        ram_discard(ram, base, len); /* what is zero in the snapshot is not in it */
         snap_get_ram(snap, ram->ranges[i].host, len);
     }
     return snap_failed(snap) ? err_set(err, EINVAL, "the snapshot's memory is cut short") : 0;

@@ -231,13 +231,20 @@ static u64 get_mip(struct rv64_hart *h)
     return rv64_mip(h);
 }
 
+/* Other threads set bits too: what an instruction does not mean to change, it must not touch. */
+static void change_mip(struct rv64_hart *h, u64 set, u64 clear)
+{
+    u64 can = 1ull << RV64_SSIP | (h->menvcfg & ENVCFG_STCE ? 0 : 1ull << RV64_STIP);
+    if ((set | clear) >> RV64_SEIP & 1)
+        h->seip_soft = set >> RV64_SEIP & 1;
+    atomic_fetch_and(&h->mip, ~(can & clear));
+    atomic_fetch_or(&h->mip, can & set);
+    look_again(h);
+}
+
 static void set_mip(struct rv64_hart *h, u64 v)
 {
-    u64 can      = 1ull << RV64_SSIP | (h->menvcfg & ENVCFG_STCE ? 0 : 1ull << RV64_STIP);
-    h->seip_soft = v >> RV64_SEIP & 1;
-    atomic_fetch_and(&h->mip, ~can | v);
-    atomic_fetch_or(&h->mip, can & v);
-    look_again(h);
+    change_mip(h, v, ~v);
 }
 
 static u64 get_mie(struct rv64_hart *h)
@@ -259,9 +266,7 @@ static u64 get_sip(struct rv64_hart *h)
 static void set_sip(struct rv64_hart *h, u64 v)
 {
     u64 can = h->mideleg & 1ull << RV64_SSIP;
-    atomic_fetch_and(&h->mip, ~can | v);
-    atomic_fetch_or(&h->mip, can & v);
-    look_again(h);
+    change_mip(h, can & v, can & ~v);
 }
 
 static u64 get_sie(struct rv64_hart *h)
@@ -425,13 +430,11 @@ bool rv64_csr(struct rv64_hart *h, u32 word, u64 operand)
         return rv64_illegal(h, word);
     if (write) {
         u64 now = how == 1 ? operand : how == 2 ? old | operand : old & ~operand;
-        /* Setting or clearing bits of mip works on what software wrote of SEIP: 3.1.9. */
-        if (number == 0x344 && how != 1) {
-            u64 soft = atomic_load(&h->mip) & ~(1ull << RV64_SEIP);
-            soft |= (u64)h->seip_soft << RV64_SEIP;
-            now = how == 2 ? soft | operand : soft & ~operand;
-        }
-        rv64_csr_set(h, number, now);
+        u64 can = number == 0x344 ? ~0ull : h->mideleg & 1ull << RV64_SSIP; /* of mip or sip */
+        if ((number == 0x344 || number == 0x144) && how != 1)
+            change_mip(h, how == 2 ? operand & can : 0, how == 3 ? operand & can : 0);
+        else
+            rv64_csr_set(h, number, now);
     }
     if (rd)
         h->x[rd] = old;

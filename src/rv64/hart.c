@@ -252,16 +252,23 @@ void rv64_reset(struct vcpu *v)
     rv64_flush_blocks(h);
 }
 
+void rv64_set_tohost(struct vcpu *v, gpa addr)
+{
+    struct rv64_hart *h = to_hart(v);
+    h->config.tohost    = addr;
+    h->tohost_page      = addr ? addr & PAGE_MASK : ~0ull;
+}
+
 int rv64_create(struct vcpu **out, const struct rv64_config *config, struct ram *ram,
                 struct bus *bus, struct clock *clock, struct err *err)
 {
     struct rv64_hart *h = try_alloc(1, sizeof(*h));
     if (!h)
         return err_set(err, ENOMEM, "no memory for hart %u", config->hart_id);
-    h->vcpu        = (struct vcpu){&interp_ops, ram, bus, clock, config->hart_id};
-    h->config      = *config;
-    h->tohost_page = config->tohost ? config->tohost & PAGE_MASK : ~0ull;
-    h->stimer      = (struct timer){.fire = stimer_fired, .ctx = h};
+    h->vcpu   = (struct vcpu){&interp_ops, ram, bus, clock, config->hart_id};
+    h->config = *config;
+    rv64_set_tohost(&h->vcpu, config->tohost);
+    h->stimer = (struct timer){.fire = stimer_fired, .ctx = h};
     if (rv64_decoder_init(h)) {
         rv64_decoder_done(h);
         free(h);

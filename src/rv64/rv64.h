@@ -51,7 +51,8 @@ void rv64_serve(struct vcpu *); /* on its own thread, outside run(): does what w
 /* Sleeps until there is something to do: after VCPU_IDLE, on the hart's own thread. */
 void rv64_wait(struct vcpu *);
 
-void rv64_reset(struct vcpu *); /* outside run() */
+void rv64_reset(struct vcpu *);                /* outside run() */
+void rv64_set_tohost(struct vcpu *, gpa addr); /* as config.tohost; outside run() */
 
 /* Guest virtual memory as the hart sees it now, for debuggers and firmware: no side effects
  * beyond those of a load or store to RAM. 0 or -EFAULT. Outside run(). */

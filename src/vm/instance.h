@@ -23,6 +23,7 @@ struct instance {
     struct console    *console; /* what it prints and reads */
     const char        *dir;     /* its state folder: for sockets and scratch files of the kind */
     enum life          life;
+    bool               restoring;     /* a load follows create: the workload's files may be gone */
     atomic_bool        exiting;       /* instance_exited was called */
     int                exit_status;   /* valid when STOPPED */
     char               exit_why[160]; /* "" or one line: "kernel panic", "power off" */
