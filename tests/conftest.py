@@ -103,6 +103,12 @@ BARE = r"""
 .globl _start
 _start:
     li   s0, 0x10000000          # the UART: THR and RBR at 0, LSR at 5
+    la   a0, marker              # a page of the image that is all zero when it runs
+    li   t0, 512
+1:  sd   zero, 0(a0)
+    addi a0, a0, 8
+    addi t0, t0, -1
+    bnez t0, 1b
     la   a0, hello
     jal  print
 loop:
@@ -129,10 +135,20 @@ pass:
     sw   t1, 0(t2)
     j    loop
 count:
+    li   t1, 'z'
+    beq  t0, t1, zeroes
     li   t1, 'c'
     bne  t0, t1, loop
-    addi t0, s1, '0' - 0         # says how many bytes it has read, one digit
+    addi t0, s1, '0'             # says how many bytes it has read, one digit
     sb   t0, 0(s0)
+    j    loop
+zeroes:                          # says whether the page is still zero: Y or N
+    la   a0, marker
+    ld   t0, 80(a0)
+    li   t1, 'Y'
+    beqz t0, 1f
+    li   t1, 'N'
+1:  sb   t1, 0(s0)
     j    loop
 print:
     lbu  t0, 0(a0)
@@ -143,6 +159,9 @@ print:
 1:  ret
 hello:
     .asciz "bare metal here\n"
+    .balign 4096
+marker:
+    .fill 512, 8, 0x5a5a5a5a
 """
 
 

@@ -140,7 +140,7 @@ def test_full_state_folder(echo, script, small_disk):
     assert done.returncode == 125 and "No space left" in done.stderr
     assert list(echo.records()) == ["box"]
     echo("rm", "box")
-    echo("create", "--name", "next", script())
+    echo("run", "--rm", script("exit 0"))
 
 
 def test_full_disk_for_a_snapshot(echo, script, small_disk):

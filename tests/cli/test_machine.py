@@ -53,6 +53,8 @@ def test_snapshot_goes_on_where_it_was(guise, bare):
     guise("kill", "box")
     typing.communicate()
     assert guise("restore", "-i", "snap", input="xc5", status=5) == "xc55"
+    # What the machine had zeroed is zero again, whatever the image has there.
+    assert guise("restore", "-i", "snap", input="z1", status=1) == "zY1"
 
 
 def test_killed_monitor(guise, bare):
