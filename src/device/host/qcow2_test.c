@@ -1,0 +1,307 @@
+/* device/host/qcow2_test.c - qcow2 against qemu-img: random requests mirrored in memory, then
+ * compared and checked; a writer killed at random moments; images that must be refused. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/alloc.h"
+#include "device/host/image.h"
+
+enum { IMAGE_BYTES = 12 << 20, REQUEST_MAX = 300 << 10 };
+
+static char dir[] = "/tmp/guise-qcow2-XXXXXX";
+static u64  seed  = 88172645463325252ull;
+
+static u64 rnd(u64 n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed % n;
+}
+
+static int shell(const char *fmt, ...) PRINTF(1, 2);
+static int shell(const char *fmt, ...)
+{
+    char    command[1024];
+    va_list ap;
+    int     n = snprintf(command, sizeof(command), "cd %s && ( ", dir);
+    va_start(ap, fmt);
+    n += vsnprintf(command + n, sizeof(command) - (size_t)n, fmt, ap);
+    va_end(ap);
+    snprintf(command + n, sizeof(command) - (size_t)n, " ) >log 2>&1");
+    int status = system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void need_qemu_img(void)
+{
+    if (shell("qemu-img --version") != 0)
+        skip();
+}
+
+static char *in_dir(const char *name)
+{
+    return xasprintf("%s/%s", dir, name);
+}
+
+static struct image *open_it(const char *name, bool read_only)
+{
+    cleanup_free char *path = in_dir(name);
+    struct image      *image;
+    struct err         err = {0};
+    struct image_how   how = {"qcow2", read_only, 0};
+    if (image_open(&image, path, &how, &err) != 0)
+        fail_msg("%s", err.text);
+    return image;
+}
+
+static void read_all(struct image *image, u8 *to)
+{
+    assert_int_equal(image_read(image, 0, &(struct iovec){to, IMAGE_BYTES}, 1), 0);
+}
+
+/* One random request, on the image and on its mirror. */
+static void step(struct image *image, u8 *mirror)
+{
+    static u8 buf[REQUEST_MAX];
+    u64       off = rnd(IMAGE_BYTES / 512) * 512;
+    u64       len = (rnd(rnd(4) ? 32 : REQUEST_MAX / 512) + 1) * 512;
+    len           = MIN(len, IMAGE_BYTES - off);
+    switch (rnd(10)) {
+    case 0:
+        assert_int_equal(image_zero(image, off, len, rnd(2)), 0);
+        memset(mirror + off, 0, len);
+        break;
+    case 1:
+        assert_int_equal(image_flush(image), 0);
+        break;
+    case 2:
+        assert_int_equal(image_read(image, off, &(struct iovec){buf, len}, 1), 0);
+        assert_memory_equal(buf, mirror + off, len);
+        break;
+    case 3: { /* what a discarded cluster reads as is the image's choice: ask it */
+        assert_int_equal(image_discard(image, off, len), 0);
+        assert_int_equal(image_read(image, off, &(struct iovec){mirror + off, len}, 1), 0);
+        break;
+    }
+    default:
+        for (u64 i = 0; i < len; i += 8)
+            memcpy(buf + i, &(u64){rnd(~0ull)}, 8);
+        u64          cut    = rnd(len + 1);
+        struct iovec iov[2] = {{buf, cut}, {buf + cut, len - cut}};
+        assert_int_equal(image_write(image, off, iov, 2), 0);
+        memcpy(mirror + off, buf, len);
+    }
+}
+
+static void write_raw(const char *name, const u8 *data)
+{
+    cleanup_free char *path = in_dir(name);
+    cleanup_fd int     fd   = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    assert_int_equal(file_pwrite(fd, data, IMAGE_BYTES, 0), 0);
+}
+
+static void random_run(const char *options, unsigned steps, bool backing)
+{
+    cleanup_free u8 *mirror = xalloc(IMAGE_BYTES), *back = xalloc(IMAGE_BYTES);
+    if (backing) {
+        for (u64 i = 0; i < IMAGE_BYTES; i += 8)
+            memcpy(mirror + i, &(u64){rnd(~0ull)}, 8);
+        write_raw("base.raw", mirror);
+    }
+    assert_int_equal(shell("qemu-img create -f qcow2 -o %s %s a.qcow2 %u", options,
+                           backing ? "-b base.raw -F raw" : "", IMAGE_BYTES),
+                     0);
+    for (unsigned round = 0; round < 3; round++) {
+        struct image *image = open_it("a.qcow2", false);
+        for (unsigned i = 0; i < steps; i++)
+            step(image, mirror);
+        read_all(image, back);
+        assert_memory_equal(back, mirror, IMAGE_BYTES);
+        image_close(image);
+        assert_int_equal(shell("qemu-img check -f qcow2 a.qcow2"), 0);
+        write_raw("mirror.raw", mirror);
+        assert_int_equal(shell("qemu-img compare -f qcow2 -F raw a.qcow2 mirror.raw"), 0);
+    }
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    need_qemu_img();
+    random_run("cluster_size=64k", 400, false);
+    random_run("cluster_size=64k", 400, true);
+    random_run("cluster_size=512", 300, false); /* the refcount table grows */
+    random_run("cluster_size=512,refcount_bits=64", 300, true);
+    random_run("cluster_size=4k,refcount_bits=1", 300, false);
+    random_run("cluster_size=2M", 60, false);
+    random_run("compat=0.10", 300, false);
+    random_run("compat=0.10", 300, true);
+}
+
+/* Snapshots and compressed clusters share what we must copy before we write. */
+static void shared_run(const char *how)
+{
+    cleanup_free u8 *mirror = xalloc(IMAGE_BYTES), *first = xalloc(IMAGE_BYTES);
+    for (u64 i = 0; i < IMAGE_BYTES; i += 8)
+        memcpy(mirror + i, &(u64){i & 4096 ? rnd(~0ull) : i / 512}, 8);
+    memcpy(first, mirror, IMAGE_BYTES);
+    write_raw("in.raw", mirror);
+    assert_int_equal(
+        shell("rm -f a.qcow2; qemu-img convert -c -f raw -O qcow2 %s in.raw a.qcow2 && "
+              "qemu-img snapshot -c one a.qcow2",
+              how),
+        0);
+    struct image *image = open_it("a.qcow2", false);
+    for (unsigned i = 0; i < 300; i++)
+        step(image, mirror);
+    image_close(image);
+    assert_int_equal(shell("qemu-img check a.qcow2"), 0);
+    write_raw("mirror.raw", mirror);
+    assert_int_equal(shell("qemu-img compare -f qcow2 -F raw a.qcow2 mirror.raw"), 0);
+    assert_int_equal(shell("qemu-img snapshot -a one a.qcow2 && "
+                           "qemu-img compare -f qcow2 -F raw a.qcow2 in.raw"),
+                     0);
+}
+
+static void test_shared_and_compressed(void **state)
+{
+    (void)state;
+    need_qemu_img();
+    shared_run("");
+    shared_run("-o cluster_size=8k");
+    if (shell("qemu-img create -f qcow2 -o compression_type=zstd z.qcow2 1M") == 0)
+        shared_run("-o compression_type=zstd");
+}
+
+/* --- killed while it writes --- */
+
+enum { BLOCKS = IMAGE_BYTES / 4096, KILLS = 15 };
+
+struct record { /* shared with the child: what is durable of each block */
+    u32 written[BLOCKS], flushed[BLOCKS];
+};
+
+static void child(struct record *r)
+{
+    struct image *image = open_it("k.qcow2", false);
+    u32           block[1024];
+    for (u32 n = 1;; n++) {
+        u64 at = rnd(BLOCKS);
+        for (unsigned i = 0; i < 1024; i++)
+            block[i] = n;
+        r->written[at] = n;
+        if (image_write(image, at * 4096, &(struct iovec){block, 4096}, 1) != 0)
+            _exit(1);
+        if (n % 37 == 0 && image_flush(image) == 0)
+            memcpy(r->flushed, r->written, sizeof(r->flushed));
+    }
+}
+
+static void test_killed(void **state)
+{
+    (void)state;
+    need_qemu_img();
+    struct record *r =
+        mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (unsigned round = 0; round < KILLS; round++) {
+        memset(r, 0, sizeof(*r));
+        assert_int_equal(
+            shell("rm -f k.qcow2; qemu-img create -f qcow2 -o cluster_size=%s k.qcow2 %u",
+                  round & 1 ? "512" : "64k", IMAGE_BYTES),
+            0);
+        rnd(7);
+        pid_t pid = fork();
+        if (pid == 0)
+            child(r);
+        usleep((unsigned)(5000 + rnd(40000)));
+        kill(pid, SIGKILL);
+        int status;
+        waitpid(pid, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        int rc = shell("qemu-img check k.qcow2");
+        assert_true(rc == 0 || rc == 3); /* 3: clusters that nobody uses */
+        struct image *image = open_it("k.qcow2", false);
+        for (u64 i = 0; i < BLOCKS; i++) {
+            u32 block[1024];
+            assert_int_equal(image_read(image, i * 4096, &(struct iovec){block, 4096}, 1), 0);
+            for (unsigned k = 0; k < 1024; k++) /* as flushed, or as written since then */
+                assert_true(block[k] >= r->flushed[i] && block[k] <= r->written[i]);
+        }
+        image_close(image);
+    }
+    munmap(r, sizeof(*r));
+}
+
+/* --- what must be refused --- */
+
+static void refuse(const char *name, int code)
+{
+    cleanup_free char *path = in_dir(name);
+    struct image      *image;
+    struct err         err = {0};
+    struct image_how   how = {"qcow2", false, 0};
+    assert_int_equal(image_open(&image, path, &how, &err), -code);
+    assert_true(err.text[0] != 0);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    need_qemu_img();
+    shell("qemu-img create -f raw base.raw 1M");
+    shell("qemu-img create -f qcow2 -b base.raw -F raw nofmt.qcow2 && "
+          "printf '\\0\\0\\0\\0' | dd of=nofmt.qcow2 bs=1 seek=112 conv=notrunc");
+    refuse("nofmt.qcow2", EINVAL);
+    shell("qemu-img create -f qcow2 -o extended_l2=on,cluster_size=128k ext.qcow2 1M");
+    refuse("ext.qcow2", ENOTSUP);
+    shell("qemu-img create -f qcow2 -o data_file=data.raw data.qcow2 1M");
+    refuse("data.qcow2", ENOTSUP);
+    shell("qemu-img create -f qcow2 dirty.qcow2 1M && "
+          "printf '\\1' | dd of=dirty.qcow2 bs=1 seek=79 conv=notrunc");
+    refuse("dirty.qcow2", EINVAL);
+    image_close(open_it("dirty.qcow2", true));
+    shell("qemu-img create -f qcow2 short.qcow2 1M && truncate -s 20 short.qcow2");
+    refuse("short.qcow2", EINVAL);
+    /* it stands on itself */
+    shell("qemu-img create -f qcow2 loop.qcow2 1M && "
+          "qemu-img rebase -u -f qcow2 -b loop.qcow2 -F qcow2 loop.qcow2");
+    cleanup_free char *loop = in_dir("loop.qcow2");
+    struct image      *image;
+    struct image_how   how = {"qcow2", true, 0};
+    assert_int_equal(image_open(&image, loop, &how, NULL), -ELOOP);
+    /* two machines */
+    shell("qemu-img create -f qcow2 two.qcow2 1M");
+    image = open_it("two.qcow2", false);
+    refuse("two.qcow2", EBUSY);
+    image_close(image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_shared_and_compressed),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_refused),
+    };
+    if (!mkdtemp(dir))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    if (!failed)
+        shell("rm -rf %s", dir);
+    return failed;
+}
