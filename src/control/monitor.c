@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -24,6 +25,8 @@
 static void note(struct monitor *m, const char *event, int status)
 {
     struct err err;
+    if (m->homeless)
+        return;
     if (record_save(&m->home.record, m->home.dir, &err))
         log_error("%s", err.text);
     events_append(m->home.root, m->home.record.id, m->home.record.name, event, status);
@@ -224,7 +227,7 @@ static void on_exit_of_machine(struct instance *inst)
     loop_stop(inst->loop, 0);
 }
 
-/* Somebody wants this process to end: the machine gets its chance first, once. */
+/* Somebody wants this process to end: the machine is asked, the second time it is killed. */
 static void on_signal(void *ctx, int fd, u32 events)
 {
     struct monitor         *m = ctx;
@@ -233,8 +236,37 @@ static void on_signal(void *ctx, int fd, u32 events)
     if (read(fd, &info, sizeof(info)) != sizeof(info))
         return;
     log_info("signal %u: stopping", info.ssi_signo);
-    if (monitor_stop(m, NULL) && m->inst && !atomic_load(&m->inst->exiting))
+    if (m->told_to_end || monitor_stop(m, NULL))
         monitor_kill(m, SIGKILL, NULL);
+    m->told_to_end = true;
+}
+
+/* The state folder is being removed, as a session's is after the last logout: nobody could ever
+ * find this instance again. (The folder itself lasts as long as our files in it are open.) */
+static void on_folder(void *ctx, int fd, u32 events)
+{
+    struct monitor    *m    = ctx;
+    cleanup_free char *path = xasprintf("%s/state.json", m->home.dir);
+    char               scrap[4096];
+    (void)events;
+    while (read(fd, scrap, sizeof(scrap)) > 0)
+        continue;
+    if (access(path, F_OK) == 0 || m->homeless)
+        return;
+    m->homeless = true;
+    if (m->inst && !atomic_load(&m->inst->exiting))
+        end_it(m, SIGNALLED + SIGKILL, "its state folder was removed");
+}
+
+/* A host that has no inotify to spare goes without. */
+static void watch_folder(struct monitor *m)
+{
+    m->folder_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (m->folder_fd < 0)
+        return;
+    if (inotify_add_watch(m->folder_fd, m->home.dir, IN_DELETE) < 0 ||
+        loop_watch(m->loop, m->folder_fd, EPOLLIN, on_folder, m, &m->folder, NULL))
+        log_debug("the state folder is not watched");
 }
 
 static int watch_signals(struct monitor *m, struct err *err)
@@ -295,6 +327,8 @@ static int set_up(struct monitor *m, const struct kind *const *kinds, const char
         rc = make_instance(m, kinds, snap, clock_ns, err);
     if (!rc)
         rc = server_create(&m->server, m, err);
+    if (!rc)
+        watch_folder(m);
     spec_destroy(old);
     snap_close(snap);
     return rc;
@@ -330,8 +364,11 @@ static void tear_down(struct monitor *m)
     console_destroy(m->console);
     clock_destroy(m->clock);
     loop_unwatch(m->signals);
-    if (m->signal_fd > 0)
+    loop_unwatch(m->folder);
+    if (m->signal_fd >= 0)
         close(m->signal_fd);
+    if (m->folder_fd >= 0)
+        close(m->folder_fd);
     loop_destroy(m->loop);
     spec_destroy(m->spec);
     free(m->last_stats);
@@ -367,7 +404,7 @@ int monitor_main(struct monitor *m, const struct kind *const *kinds, const char 
         loop_run(m->loop);
         wind_up(m);
     }
-    bool remove = !rc && m->spec->auto_remove;
+    bool remove = !rc && m->spec->auto_remove && !m->homeless;
     tear_down(m);
     if (remove)
         remove_self(m);

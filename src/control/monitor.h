@@ -20,9 +20,11 @@ struct monitor {
     struct console  *console;
     struct instance *inst; /* NULL: it has ended */
     struct server   *server;
-    struct watch    *signals;
-    int              signal_fd;
-    char            *last_stats; /* JSON, when the spec asks for them */
+    struct watch    *signals, *folder;
+    int              signal_fd, folder_fd;
+    bool             told_to_end; /* by a signal, once */
+    bool             homeless;    /* the state folder is gone */
+    char            *last_stats;  /* JSON, when the spec asks for them */
 };
 
 /* Forks the monitor of HOME, which is CREATED, or PAUSED when SNAPSHOT is given. Returns when it

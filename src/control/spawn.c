@@ -56,7 +56,7 @@ static int tidy_process(const struct home *h, int *pipe_fd)
 static void run_monitor(const struct kind *const *kinds, const struct home *h, const char *snapshot,
                         int pipe_fd)
 {
-    struct monitor m = {.home = *h, .signal_fd = -1};
+    struct monitor m = {.home = *h, .signal_fd = -1, .folder_fd = -1};
     if (tidy_process(h, &pipe_fd))
         _exit(1);
     _exit(monitor_main(&m, kinds, snapshot, tell_ready, &pipe_fd));

@@ -2,6 +2,7 @@
 """What goes wrong around an instance: killed monitors, full disks, pipes that break."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -161,6 +162,22 @@ def test_host_tells_monitors_to_end(echo, script):
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: is_gone(pid))
     assert echo.record("box")["exitWhy"] == "asked to stop"
+    echo("run", "-d", "--name", "mule", script("stubborn"))
+    pid = echo.record("mule")["pid"]
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(0.2)
+    assert echo.life("mule") == "running"
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: is_gone(pid))
+    assert echo.record("mule")["exitStatus"] == 137
+
+
+def test_state_folder_goes_away(echo, script):
+    """Nobody could ever find its instances again: they end."""
+    echo("run", "-d", "--name", "box", script("stubborn"))
+    pid = echo.record("box")["pid"]
+    shutil.rmtree(echo.state)
+    wait_until(lambda: is_gone(pid))
 
 
 def test_nothing_of_ours_is_readable_by_others(echo, script):
