@@ -49,6 +49,11 @@ ifeq ($(findstring clang,$(CC)),)
 $(BUILD)/obj/rv64/interp.o: ALL_CFLAGS += -fno-gcse -fno-crossjumping
 endif
 
+# amocas.q is the host's 16-byte compare-and-swap.
+ifeq ($(shell uname -m),x86_64)
+$(BUILD)/obj/rv64/atomic.o: ALL_CFLAGS += -mcx16
+endif
+
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

@@ -129,6 +129,8 @@ int board_build(struct machine *m, struct err *err)
         rc = add_harts(m, err);
     for (unsigned i = 0; !rc && i < ARRAY_SIZE(devices); i++)
         rc = add_device(m, &devices[i], err);
+    if (!rc)
+        rc = plugged_build(m, err);
     return rc;
 }
 

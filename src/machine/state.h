@@ -86,6 +86,9 @@ struct board_chosen { /* what the loader tells in /chosen */
 int board_build(struct machine *, struct err *err); /* RAM, harts, devices */
 int board_describe(struct machine *, const struct board_chosen *, u32 *size, struct err *err);
 
+/* plugged.c: disks, networks, folders; after the board's own devices */
+int plugged_build(struct machine *, struct err *err);
+
 /* probe.c: what the workload is */
 void machine_probe(const struct spec *, struct probe *out);
 

@@ -1,0 +1,258 @@
+/* machine/plugged.c - what the user plugs into the board: disks, network cards, shared folders.
+ *
+ * All are virtio devices. They go on PCI unless their options say bus=mmio: then into one of the
+ * board's eight virtio-mmio slots. A slot without a device is there too, and says so. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/alloc.h"
+#include "device/host/disk.h"
+#include "device/host/net.h"
+#include "device/pci.h"
+#include "device/plic.h"
+#include "device/virtio/devices.h"
+#include "machine/state.h"
+
+enum { SLOTS = 8, SLOT_IRQ = 1, PCI_IRQ = 32 };
+#define SLOT_BASE 0x10001000ull
+
+/* What is being plugged in, and how far it got. */
+struct socket {
+    struct machine  *m;
+    struct pci_host *pci;
+    struct virtio   *slots[SLOTS]; /* made, not yet attached */
+    unsigned         used;
+};
+
+/* --- options: "key=value,key=value" --- */
+
+/* The value of KEY in OPTIONS, for the caller to free; NULL: not given. */
+static char *option(const char *options, const char *key)
+{
+    size_t len = strlen(key);
+    for (const char *p = options; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        if (!strncmp(p, key, len) && p[len] == '=')
+            return xstrndup(p + len + 1, strcspn(p + len + 1, ","));
+    return NULL;
+}
+
+/* Is every key of OPTIONS in the NULL-terminated list KEYS? */
+static int check_options(const char *what, const char *options, const char *const *keys,
+                         struct err *err)
+{
+    for (const char *p = options; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        size_t len = strcspn(p, "=,");
+        bool   ok  = false;
+        for (const char *const *k = keys; *k; k++)
+            ok |= strlen(*k) == len && !strncmp(p, *k, len);
+        if (!ok)
+            return err_set(err, EINVAL, "%s has no option '%.*s'", what, (int)len, p);
+    }
+    return 0;
+}
+
+/* Puts DEV where OPTIONS say. It is the board's from then on, on success. */
+static int plug(struct socket *s, struct virtio *dev, const char *options, struct err *err)
+{
+    cleanup_free char *bus = option(options, "bus");
+    if (!bus || !strcmp(bus, "pci"))
+        return virtio_pci_create(s->pci, ~0u, dev, err);
+    if (strcmp(bus, "mmio"))
+        return err_set(err, EINVAL, "no bus '%s'; there are: pci, mmio", bus);
+    if (s->used == SLOTS)
+        return err_set(err, ENOSPC, "more than %d devices on virtio-mmio", SLOTS);
+    s->slots[s->used++] = dev;
+    return 0;
+}
+
+static int plug_or_destroy(struct socket *s, struct virtio *dev, const char *options,
+                           struct err *err)
+{
+    int rc = plug(s, dev, options, err);
+    if (rc)
+        virtio_destroy(dev);
+    return rc;
+}
+
+/* --- the devices --- */
+
+static int plug_disk(struct socket *s, const struct spec_disk *d, struct err *err)
+{
+    static const char *const keys[] = {"bus", "serial", NULL};
+    struct instance         *i      = &s->m->instance;
+    struct disk_config       config = {d->path, d->format, d->read_only, i->loop, i->clock, NULL};
+    struct disk             *disk;
+    struct virtio           *dev;
+    cleanup_free char       *serial = option(d->options, "serial");
+    int                      rc     = check_options("--disk", d->options, keys, err);
+    if (!rc)
+        rc = disk_open(&disk, &config, err);
+    if (rc)
+        return rc;
+    rc = virtio_blk_create(&dev, s->m->ram, disk, serial, err);
+    if (rc) {
+        disk_close(disk);
+        return rc;
+    }
+    return plug_or_destroy(s, dev, d->options, err);
+}
+
+/* Six bytes from "52:54:00:12:34:56"; without it a random local address. */
+static int parse_mac(const char *text, u8 mac[6], struct err *err)
+{
+    unsigned b[6];
+    char     end;
+    if (!text) {
+        if (getrandom(mac, 6, 0) != 6)
+            return err_errno(err, errno, "get randomness");
+        mac[0] = 0x52; /* local, unicast */
+        return 0;
+    }
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) !=
+            6 ||
+        b[0] & 1)
+        return err_set(err, EINVAL, "'%s' is not the address of a network card", text);
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (u8)b[i];
+    return 0;
+}
+
+static int open_network(struct socket *s, const struct spec_net *n, struct netdev **out,
+                        struct err *err)
+{
+    const struct spec *spec   = s->m->instance.spec;
+    cleanup_free char *ifname = option(n->options, "ifname");
+    if (!strcmp(n->mode, "user"))
+        return net_user_open(out, s->m->instance.loop, s->m->instance.clock, spec->ports,
+                             spec->n_ports, err);
+    if (!strcmp(n->mode, "tap"))
+        return net_tap_open(out, s->m->instance.loop, ifname, err);
+    return err_set(err, EINVAL, "no network '%s'; there are: none, user, tap", n->mode);
+}
+
+static int plug_net(struct socket *s, const struct spec_net *n, struct err *err)
+{
+    static const char *const keys[] = {"bus", "mac", "ifname", NULL};
+    cleanup_free char       *text   = option(n->options, "mac");
+    struct netdev           *net;
+    struct virtio           *dev;
+    u8                       mac[6];
+    if (!strcmp(n->mode, "none"))
+        return 0;
+    int rc = check_options("--net", n->options, keys, err);
+    if (!rc)
+        rc = parse_mac(text, mac, err);
+    if (!rc)
+        rc = open_network(s, n, &net, err);
+    if (rc)
+        return rc;
+    rc = virtio_net_create(&dev, s->m->ram, net, s->m->instance.loop, mac, err);
+    if (rc) {
+        netdev_close(net);
+        return rc;
+    }
+    return plug_or_destroy(s, dev, n->options, err);
+}
+
+/* A folder's mount tag is its place in the guest, without the first slash and with - for others:
+ * mount -t 9p -o trans=virtio,version=9p2000.L TAG PLACE. */
+static int plug_share(struct socket *s, const struct spec_share *share, struct err *err)
+{
+    struct virtio     *dev;
+    const char        *guest = share->guest + strspn(share->guest, "/");
+    cleanup_free char *tag   = xstrdup(*guest ? guest : "root");
+    for (char *p = tag; *p; p++)
+        if (*p == '/')
+            *p = '-';
+    int rc = virtio_9p_create(&dev, s->m->ram, tag, share->host, share->read_only, err);
+    return rc ? rc : plug_or_destroy(s, dev, NULL, err);
+}
+
+/* Every machine has these: entropy, memory that can be asked back, sockets to the host. */
+static int plug_standard(struct socket *s, struct err *err)
+{
+    enum { GUEST_CID = 3 };
+    const struct instance *i = &s->m->instance;
+    struct virtio         *dev;
+    int                    rc = virtio_rng_create(&dev, s->m->ram, err);
+    if (!rc)
+        rc = plug_or_destroy(s, dev, NULL, err);
+    if (!rc)
+        rc = virtio_balloon_create(&dev, s->m->ram, err);
+    if (!rc)
+        rc = plug_or_destroy(s, dev, NULL, err);
+    if (!rc)
+        rc = virtio_vsock_create(&dev, s->m->ram, i->loop, GUEST_CID, i->dir, err);
+    if (!rc)
+        rc = plug_or_destroy(s, dev, NULL, err);
+    return rc;
+}
+
+static int plug_all(struct socket *s, struct err *err)
+{
+    const struct spec *spec = s->m->instance.spec;
+    struct spec_disk   own  = {.path = spec->workload};
+    struct spec_net    user = {.mode = (char[]){"user"}};
+    int                rc   = plug_standard(s, err);
+    if (!rc && s->m->workload_is_disk)
+        rc = plug_disk(s, &own, err);
+    for (unsigned i = 0; !rc && i < spec->n_disks; i++)
+        rc = plug_disk(s, &spec->disks[i], err);
+    for (unsigned i = 0; !rc && i < spec->n_shares; i++)
+        rc = plug_share(s, &spec->shares[i], err);
+    for (unsigned i = 0; !rc && i < spec->n_nets; i++)
+        rc = plug_net(s, &spec->nets[i], err);
+    if (!rc && spec->n_nets == 0)
+        rc = plug_net(s, &user, err);
+    return rc;
+}
+
+/* --- the board's ends --- */
+
+static int make_pci(struct socket *s, struct err *err)
+{
+    /* The wide window lies behind all memory. */
+    const struct ram_range *top    = ram_range(s->m->ram, ram_count(s->m->ram) - 1);
+    u64                     wide   = MAX(ALIGN_UP(top->base + top->len, GiB(16)), GiB(16));
+    struct pci_layout       layout = {.ecam   = {0x30000000, 0x10000000},
+                                      .pio    = {0x03000000, 0x10000},
+                                      .mmio32 = {0x40000000, 0x40000000},
+                                      .mmio64 = {wide, GiB(16)}};
+    for (unsigned i = 0; i < 4; i++)
+        layout.irq[i] = plic_irq(s->m->plic, PCI_IRQ + i);
+    return pci_host_create(&s->pci, s->m->bus, &layout, err);
+}
+
+static int make_slots(struct socket *s, struct err *err)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct irq     irq = plic_irq(s->m->plic, SLOT_IRQ + i);
+        struct device *dev;
+        rc = virtio_mmio_create(&dev, s->slots[i], &irq, err);
+        if (rc)
+            return rc;
+        s->slots[i] = NULL;
+        rc          = bus_attach(s->m->bus, SLOT_BASE + 0x1000 * i, VIRTIO_MMIO_LENGTH, dev, err);
+        if (rc) {
+            dev->ops->destroy(dev);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int plugged_build(struct machine *m, struct err *err)
+{
+    struct socket s  = {.m = m};
+    int           rc = make_pci(&s, err);
+    if (!rc)
+        rc = plug_all(&s, err);
+    if (!rc)
+        rc = make_slots(&s, err);
+    for (unsigned i = 0; i < SLOTS; i++)
+        virtio_destroy(s.slots[i]);
+    return rc;
+}
