@@ -209,6 +209,11 @@ unsigned gdb_port(const struct gdb *g)
     return g->port;
 }
 
+void *gdb_context(const struct gdb *g)
+{
+    return g->ctx;
+}
+
 /* On the loop thread: tells the session what the cpus' threads left. */
 static void pass_on(void *ctx)
 {

@@ -54,7 +54,8 @@ int  gdb_create(struct gdb **out, struct loop *, const char *where, const struct
                 void *ctx, struct err *err);
 void gdb_destroy(struct gdb *); /* NULL is fine; drops the debugger, wakes nothing up */
 
-unsigned gdb_port(const struct gdb *); /* 0: a unix socket */
+unsigned gdb_port(const struct gdb *);    /* 0: a unix socket */
+void    *gdb_context(const struct gdb *); /* CTX as it was given */
 
 /* A cpu met a breakpoint, watchpoint or the like, and stands still. Any thread. */
 void gdb_stopped(struct gdb *, const struct gdb_stop *);

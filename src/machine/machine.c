@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "machine/boot.h"
+#include "machine/debugger.h"
 #include "machine/state.h"
 #include "rv64/rv64.h"
 
@@ -72,20 +73,22 @@ static int machine_create(struct instance *instance, struct err *err)
         harts_reset(m);
         rc = harts_start(m, err); /* parked */
     }
+    if (!rc)
+        rc = debugger_start(m, err);
     return rc;
 }
 
 static int machine_run(struct instance *instance, struct err *err)
 {
     (void)err;
-    harts_run(to_machine(instance));
+    debugger_allow(to_machine(instance), true);
     return 0;
 }
 
 static int machine_pause(struct instance *instance, struct err *err)
 {
     (void)err;
-    harts_park(to_machine(instance));
+    debugger_allow(to_machine(instance), false);
     return 0;
 }
 
@@ -136,12 +139,6 @@ void machine_reset_soon(struct machine *m)
     pthread_mutex_unlock(&m->lock);
     if (first)
         loop_post(m->instance.loop, reset, m);
-}
-
-void machine_hit_break(struct hart *hart, gva addr)
-{
-    (void)hart;
-    (void)addr;
 }
 
 static int machine_save(struct instance *instance, struct snap *snap, struct err *err)
@@ -216,6 +213,7 @@ static void machine_destroy(struct instance *instance)
 {
     struct machine *m = to_machine(instance);
     harts_quit(m);
+    debugger_stop(m);
     console_watch(instance->console, NULL, NULL);
     bus_destroy(m->bus);
     for (unsigned i = 0; i < m->n_harts && i < HARTS_MAX; i++)

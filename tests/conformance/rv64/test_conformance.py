@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Privileged behaviour: bare-metal programs, by guise and by qemu-system-riscv64 alike, so that
+the tests themselves are tested."""
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PROGRAMS = sorted(p.stem for p in HERE.glob("*.c") if p.stem != "bare")
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    if not shutil.which("riscv64-linux-gnu-gcc"):
+        pytest.skip("no riscv64-linux-gnu-gcc")
+    folder = tmp_path_factory.mktemp("conformance")
+
+    def one(name):
+        out = folder / name
+        if not out.exists():
+            subprocess.run(
+                ["riscv64-linux-gnu-gcc", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
+                 "-ffreestanding", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-mno-relax",
+                 "-march=rv64gc", "-mcmodel=medany",
+                 "-fno-stack-protector", "-Wl,--build-id=none,--no-warn-rwx-segments", "-T", HERE / "link.ld",
+                 "-o", out, HERE / "start.S", HERE / "bare.c", HERE / f"{name}.c"], check=True)
+        return out
+    return one
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_guise(guise, build, name):
+    done = guise.run("run", "--firmware", "none", "-m", "16m", "--cpus", "2", build(name), timeout=60)
+    assert done.stdout.replace("\r", "").endswith("PASS\n") and done.returncode == 0, done
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_qemu(build, name):
+    if not shutil.which("qemu-system-riscv64"):
+        pytest.skip("no qemu-system-riscv64")
+    version = subprocess.run(["qemu-system-riscv64", "--version"], text=True, capture_output=True)
+    if name == "warl" and " 7." in version.stdout:
+        pytest.skip("QEMU 7 keeps reserved values in WARL fields")
+    done = subprocess.run(["qemu-system-riscv64", "-M", "virt", "-m", "16", "-smp", "2", "-bios",
+                           "none", "-nographic", "-kernel", build(name)], timeout=60, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    assert done.stdout.replace("\r", "").endswith("PASS\n") and done.returncode == 0, done
