@@ -3,7 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bare.h"
 
-enum { ROUNDS = 20000 };
+enum { ROUNDS = 20000, MESSAGES = 300 }; /* a message may cost a time slice of a busy host */
 
 static volatile u64 by_amo, by_sc, flag, message, ready, done, woken;
 static volatile u64 turn_errors;
@@ -51,7 +51,7 @@ void second_main(u64 hart)
         __asm__ volatile("wfi");
     work();
     /* Messages: what was written before the flag is seen behind it. */
-    for (u64 i = 1; i <= ROUNDS; i++) {
+    for (u64 i = 1; i <= MESSAGES; i++) {
         message = i * 3;
         __asm__ volatile("fence rw, w" ::: "memory");
         flag = i;
@@ -66,7 +66,7 @@ void second_main(u64 hart)
 void test_main(void)
 {
     on_interrupt = note;
-    u64 until    = MTIME + 100000000; /* 10 s */
+    u64 until    = MTIME + 300000000; /* 30 s */
     while (!ready && MTIME < until) {
     }
     CHECK(ready);
@@ -74,7 +74,7 @@ void test_main(void)
         finish();
     MSIP(1) = 1;
     work();
-    for (u64 i = 1; i <= ROUNDS && MTIME < until; i++) {
+    for (u64 i = 1; i <= MESSAGES && MTIME < until; i++) {
         while (flag != i && MTIME < until) {
         }
         __asm__ volatile("fence r, rw" ::: "memory");
