@@ -3,29 +3,14 @@
 
 tools/guest has fetched kernel and initrd into build/guest (GUISE_GUEST names another folder)."""
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, wait_until
+from boot_common import GUEST, PATIENCE, linux, needs_guest
+from conftest import wait_until
 
-GUEST = Path(os.environ.get("GUISE_GUEST", ROOT / "build/guest"))
-IMAGE, INITRD = GUEST / "Image", GUEST / "initrd.cpio.gz"
-pytestmark = pytest.mark.skipif(not IMAGE.exists(), reason="no riscv64 kernel (tools/guest)")
-PATIENCE = int(os.environ.get("GUISE_PATIENCE", "240"))
-
-
-def linux(command=None, append="console=ttyS0", **options):
-    """The words of a run: options by their long names, True for a flag."""
-    words = []
-    for name, value in options.items():
-        for v in value if isinstance(value, list) else [value]:
-            words += [f"--{name.replace('_', '-')}"] + ([] if v is True else [str(v)])
-    if command:
-        append += f' guise.run="{command}"'
-    return [*words, "--initrd", INITRD, "--append", append, IMAGE]
+pytestmark = needs_guest
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 4])

@@ -48,9 +48,9 @@ static int raw_discard(struct image *image, u64 off, u64 len)
 {
     struct raw *r        = to_raw(image);
     u64         range[2] = {off, len};
+    int         punch    = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     int         rc       = r->is_block ? ioctl(r->fd, BLKDISCARD, range)
-                                       : fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-                                                   (off_t)len);
+                                       : fallocate(r->fd, punch, (off_t)off, (off_t)len);
     return rc < 0 && !cannot(errno) ? -errno : 0; /* a hint: a host that cannot is fine */
 }
 

@@ -167,12 +167,12 @@ int do_setattr(struct share *s, struct msg_in *in, struct msg_out *out)
     if (!rc && (a.valid & SET_SIZE))
         rc = set_size(s, f, a.size);
     if (!rc && (a.valid & (SET_ATIME | SET_MTIME))) {
-        struct timespec t[2] = {time_of(a.valid, SET_ATIME, SET_ATIME_NOW, &a.times[0]),
-                                time_of(a.valid, SET_MTIME, SET_MTIME_NOW, &a.times[1])};
-        int             done = S_ISLNK(st.st_mode)
-                                   ? utimensat(f->path_fd, "", t, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)
-                                   : utimensat(s->proc_fd, name, t, 0);
-        rc                   = done < 0 ? -errno : 0;
+        struct timespec t[2]  = {time_of(a.valid, SET_ATIME, SET_ATIME_NOW, &a.times[0]),
+                                 time_of(a.valid, SET_MTIME, SET_MTIME_NOW, &a.times[1])};
+        int             flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+        int             done  = S_ISLNK(st.st_mode) ? utimensat(f->path_fd, "", t, flags)
+                                                    : utimensat(s->proc_fd, name, t, 0);
+        rc                    = done < 0 ? -errno : 0;
     }
     return rc;
 }

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is plugged into the board, as Debian's kernel uses it: disks, network, shared folders."""
+import http.server
+import re
+import shutil
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from boot_common import PATIENCE, linux, needs_guest
+from conftest import wait_until
+
+pytestmark = needs_guest
+MOUNT = "modprobe ext4; mount -t ext4 /dev/vda /mnt"
+
+
+@pytest.fixture
+def ext4(tmp_path):
+    if not shutil.which("mke2fs"):
+        pytest.skip("no mke2fs")
+
+    def make(name, fmt):
+        raw = tmp_path / f"{name}.raw"
+        with open(raw, "wb") as f:
+            f.truncate(64 << 20)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", raw], check=True)
+        if fmt == "raw":
+            return raw
+        if not shutil.which("qemu-img"):
+            pytest.skip("no qemu-img")
+        image = tmp_path / f"{name}.qcow2"
+        subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, image], check=True)
+        return image
+    return make
+
+
+@pytest.mark.parametrize("fmt", ["raw", "qcow2"])
+@pytest.mark.parametrize("bus", ["pci", "mmio"])
+def test_disk_keeps_what_was_written(guise, ext4, fmt, bus):
+    image = ext4("disk", fmt)
+    disk = f"{image},bus={bus}"
+    write = f"{MOUNT}; dd if=/dev/urandom of=/mnt/data bs=64k count=64; md5sum /mnt/data; sync; umount /mnt"
+    first = guise("run", *linux(write, disk=disk), timeout=PATIENCE)
+    again = guise("run", *linux(f"{MOUNT}; md5sum /mnt/data", disk=disk), timeout=PATIENCE)
+    sums = [re.findall(r"^([0-9a-f]{32})  /mnt/data", out, re.M) for out in (first, again)]
+    assert sums[0] and sums[0] == sums[1]
+    if fmt == "qcow2":
+        subprocess.run(["qemu-img", "check", "-q", image], check=True)
+
+
+def test_disk_survives_a_reboot(guise, ext4):
+    """The same machine resets: what was synced is there afterwards, and it then powers off."""
+    script = f"{MOUNT}; if test -e /mnt/seen; then echo back again; else touch /mnt/seen; sync; reboot -f; fi"
+    out = guise("run", *linux(script, disk=ext4("disk", "raw")), timeout=PATIENCE)
+    assert out.count("Linux version") == 2 and "back again" in out
+
+
+def test_read_only_disk(guise, ext4):
+    image = ext4("disk", "raw")
+    before = image.read_bytes()
+    out = guise("run", *linux("dd if=/dev/zero of=/dev/vda bs=4k count=1; cat /sys/block/vda/ro",
+                              disk=f"{image},ro"), timeout=PATIENCE)
+    assert re.search(r"^1\r?$", out, re.M)
+    assert image.read_bytes() == before
+
+
+def test_one_writer_of_an_image(guise, ext4):
+    image = ext4("disk", "raw")
+    guise("create", "--name", "first", *linux(disk=image))
+    done = guise.run("run", *linux(disk=image))
+    assert done.returncode == 125 and str(image) in done.stderr
+
+
+def test_full_host_disk_is_an_error_to_the_guest(guise, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", small], capture_output=True).returncode:
+        pytest.skip("may not mount a tmpfs")
+    try:
+        with open(small / "disk", "wb") as f:
+            f.truncate(64 << 20)
+        out = guise("run", "--name", "box", *linux(
+            "dd if=/dev/zero of=/dev/vda bs=1M count=32 conv=fsync; echo still here", disk=f"{small}/disk,format=raw"),
+            timeout=PATIENCE)
+        assert "I/O error" in out and "still here" in out
+        log = (guise.state / guise.record("box")["id"] / "monitor.log") if "id" in guise.record("box") else None
+        if log and log.exists():
+            assert log.read_text().count("No space left") == 1
+        guise("rm", "-f", "box")
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+def test_shared_folder(guise, tmp_path):
+    shared = tmp_path / "shared"
+    (shared / "sub").mkdir(parents=True)
+    (shared / "greeting").write_text("from the host\n")
+    (tmp_path / "secret").write_text("not shared\n")
+    (shared / "out").symlink_to("../secret")
+    script = ("mkdir /data; mount -t 9p -o trans=virtio,version=9p2000.L data /data; cat /data/greeting; "
+              "echo from the guest >/data/sub/answer; cat /data/out; cat /data/../secret; umount /data")
+    out = guise("run", *linux(script, volume=f"{shared}:/data"), timeout=PATIENCE)
+    assert "from the host" in out and "not shared" not in out
+    assert (shared / "sub/answer").read_text() == "from the guest\n"
+
+
+def test_read_only_share(guise, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    script = "mkdir /data; mount -t 9p -o trans=virtio,version=9p2000.L data /data; echo x >/data/x"
+    guise("run", *linux(script, volume=f"{shared}:/data:ro"), timeout=PATIENCE)
+    assert list(shared.iterdir()) == []
+
+
+class Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"fetched over the network\n")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_fetch_over_user_network(guise):
+    server = http.server.HTTPServer(("127.0.0.1", 0), Hello)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    script = ("ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; "
+              f"wget -q -O - http://10.0.2.2:{server.server_port}/")
+    out = guise("run", *linux(script), timeout=PATIENCE)
+    server.shutdown()
+    assert "fetched over the network" in out
+
+
+def test_published_port(guise):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = ("ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; ip route add default via 10.0.2.2; "
+              "echo answer | nc -l -p 80; echo served")
+    guise("run", "-d", "--name", "box", *linux(script, publish=f"127.0.0.1:{port}:80"), timeout=PATIENCE)
+
+    def asked():
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=2) as s:
+                s.settimeout(2)
+                return s.recv(100) == b"answer\n"
+        except OSError:
+            return False
+    wait_until(asked, seconds=PATIENCE)
+
+
+def test_no_network(guise):
+    out = guise("run", *linux("ls /sys/class/net", net="none"), timeout=PATIENCE)
+    assert "eth0" not in out
