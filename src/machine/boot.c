@@ -192,12 +192,11 @@ static const Elf64_Phdr *program_header(const struct file *f, unsigned n, Elf64_
     return room;
 }
 
-static int load_segment(struct machine *m, const struct file *f, const Elf64_Phdr *p,
-                        struct err *err)
+static int load_segment(struct ram *ram, const struct file *f, const Elf64_Phdr *p, struct err *err)
 {
     if (p->p_filesz > p->p_memsz || p->p_offset > f->len || p->p_filesz > f->len - p->p_offset)
         return err_set(err, EINVAL, "a segment lies outside of the file");
-    u8 *to = ram_borrow(m->ram, p->p_paddr, p->p_memsz, true);
+    u8 *to = ram_borrow(ram, p->p_paddr, p->p_memsz, true);
     if (!to)
         return err_set(err, EINVAL,
                        "a segment of %llu bytes at %#llx does not fit into the machine's memory",
@@ -208,7 +207,7 @@ static int load_segment(struct machine *m, const struct file *f, const Elf64_Phd
 }
 
 /* Loads by physical addresses. Entries are virtual: found in its segment. */
-static int load_elf(struct machine *m, const struct file *f, struct loaded *out, struct err *err)
+static int load_elf(struct ram *ram, const struct file *f, struct loaded *out, struct err *err)
 {
     const Elf64_Ehdr *e = (const void *)f->data;
     Elf64_Phdr        room;
@@ -217,7 +216,7 @@ static int load_elf(struct machine *m, const struct file *f, struct loaded *out,
     for (unsigned i = 0; (p = program_header(f, i, &room)); i++) {
         if (p->p_type != PT_LOAD || p->p_memsz == 0)
             continue;
-        int rc = load_segment(m, f, p, err);
+        int rc = load_segment(ram, f, p, err);
         if (rc)
             return rc;
         if (e->e_entry - p->p_vaddr < p->p_memsz)
@@ -276,13 +275,13 @@ bool elf_fits_board(const struct file *f)
 
 /* --- loading --- */
 
-static int load_image(struct machine *m, const struct file *f, struct loaded *out, struct err *err)
+static int load_image(struct ram *ram, const struct file *f, struct loaded *out, struct err *err)
 {
     struct image_header h;
     image_header(f, &h);
     u64 offset = h.text_offset ? h.text_offset : KERNEL_OFFSET;
     u64 size   = MAX(h.image_size, f->len);
-    u8 *to     = offset < GiB(1024) ? ram_borrow(m->ram, DRAM_BASE + offset, size, true) : NULL;
+    u8 *to     = offset < GiB(1024) ? ram_borrow(ram, DRAM_BASE + offset, size, true) : NULL;
     if (!to)
         return err_set(err, ENOMEM,
                        "a kernel of %llu MiB does not fit: give the machine more "
@@ -296,18 +295,17 @@ static int load_image(struct machine *m, const struct file *f, struct loaded *ou
 }
 
 /* A flat binary, at AT. */
-static int load_flat(struct machine *m, const struct file *f, gpa at, struct loaded *out,
+static int load_flat(struct ram *ram, const struct file *f, gpa at, struct loaded *out,
                      struct err *err)
 {
-    if (ram_write(m->ram, at, f->data, f->len))
+    if (ram_write(ram, at, f->data, f->len))
         return err_set(err, ENOMEM, "it does not fit into the machine's memory");
     out->entry = at;
     out->end   = at + f->len;
     return 0;
 }
 
-static int load_any(struct machine *m, const char *path, gpa flat_at, struct loaded *out,
-                    struct err *err)
+int file_load(struct ram *ram, const char *path, gpa flat_at, struct loaded *out, struct err *err)
 {
     struct file f;
     int         rc = file_open(&f, path, err);
@@ -316,13 +314,13 @@ static int load_any(struct machine *m, const char *path, gpa flat_at, struct loa
     *out = (struct loaded){0};
     switch (file_type(&f)) {
     case FILE_ELF:
-        rc = load_elf(m, &f, out, err);
+        rc = load_elf(ram, &f, out, err);
         break;
     case FILE_IMAGE:
-        rc = load_image(m, &f, out, err);
+        rc = load_image(ram, &f, out, err);
         break;
     default:
-        rc = load_flat(m, &f, flat_at, out, err);
+        rc = load_flat(ram, &f, flat_at, out, err);
         break;
     }
     file_close(&f);
@@ -398,10 +396,10 @@ int boot_load(struct machine *m, struct err *err)
     struct loaded       firmware = {0}, payload;
     int                 rc       = 0;
     if (m->firmware == FIRMWARE_FILE)
-        rc = load_any(m, spec->firmware, DRAM_BASE, &firmware, err);
+        rc = file_load(m->ram, spec->firmware, DRAM_BASE, &firmware, err);
     gpa flat_at = DRAM_BASE + (m->firmware == FIRMWARE_NONE ? 0 : KERNEL_OFFSET);
     if (!rc && !(m->workload_is_disk && !spec->kernel))
-        rc = load_any(m, kernel, flat_at, &payload, err);
+        rc = file_load(m->ram, kernel, flat_at, &payload, err);
     else
         payload = (struct loaded){.entry = flat_at, .end = flat_at};
     if (!rc && firmware.end && payload.entry < firmware.end && payload.end > firmware.entry)

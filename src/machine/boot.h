@@ -24,9 +24,14 @@ enum file_type file_type(const struct file *); /* ELF: of RISC-V, 64 bits */
 u64  elf_symbol(const struct file *, const char *name); /* its value; 0: not there */
 bool elf_fits_board(const struct file *); /* it wants to be where the board has memory */
 
+struct ram;
+
 struct loaded {
     gva entry;
     gpa end;
 };
+
+/* Puts a file where it belongs in RAM: a kernel, an ELF program, else a flat binary at FLAT_AT. */
+int file_load(struct ram *, const char *path, gpa flat_at, struct loaded *out, struct err *err);
 
 #endif

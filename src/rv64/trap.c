@@ -56,8 +56,20 @@ static void trap_to_m(struct rv64_hart *h, u64 cause, u64 tval)
     rv64_set_mode(h, RV64_M);
 }
 
+/* A trap costs one of the budget, as an instruction does: a handler that traps at once retires
+ * nothing, for ever. */
+static void charge(struct rv64_hart *h)
+{
+    unsigned long long was = h->budget_end;
+    if (was == ~0ull || was == 0)
+        return;
+    h->budget_end--;
+    atomic_compare_exchange_strong(&h->limit, &was, h->budget_end);
+}
+
 void rv64_trap(struct rv64_hart *h, u64 cause, u64 tval)
 {
+    charge(h);
     u64 deleg = cause & CAUSE_INTERRUPT ? h->mideleg : h->medeleg;
     if (cause & CAUSE_INTERRUPT)
         h->n_interrupts++;
