@@ -89,7 +89,8 @@ static int check_numbers(const struct header *h, const char *path, struct err *e
              (h->size + (cluster * cluster / 8 - 1)) / (cluster * cluster / 8) > h->l1_size)
         wrong = "size";
     else if (h->backing_size > NAME_MAX_BYTES || h->backing_offset > cluster ||
-             h->backing_offset + h->backing_size > cluster)
+             h->backing_offset + h->backing_size > cluster ||
+             (h->backing_offset && h->backing_offset < h->header_length))
         wrong = "backing file name";
     else if (h->compression > 1 || (h->compression && !(h->incompatible & INCOMPAT_COMPRESSION)))
         wrong = "compression";
@@ -101,7 +102,7 @@ static int check_numbers(const struct header *h, const char *path, struct err *e
 /* The extensions lie between the header and the backing file's name. */
 static char *find_format(const u8 *cluster, u64 at, u64 end)
 {
-    while (end - at >= 8) {
+    while (at <= end && end - at >= 8) {
         u32 type, len;
         memcpy(&type, cluster + at, 4);
         memcpy(&len, cluster + at + 4, 4);

@@ -276,6 +276,10 @@ static void test_refused(void **state)
     image_close(open_it("dirty.qcow2", true));
     shell("qemu-img create -f qcow2 short.qcow2 1M && truncate -s 20 short.qcow2");
     refuse("short.qcow2", EINVAL);
+    /* the backing file's name lies inside the header */
+    shell("qemu-img create -f qcow2 -b base.raw -F raw inside.qcow2 && "
+          "printf '\\0\\0\\0\\0\\0\\0\\0\\10' | dd of=inside.qcow2 bs=1 seek=8 conv=notrunc");
+    refuse("inside.qcow2", EINVAL);
     /* it stands on itself */
     shell("qemu-img create -f qcow2 loop.qcow2 1M && "
           "qemu-img rebase -u -f qcow2 -b loop.qcow2 -F qcow2 loop.qcow2");
