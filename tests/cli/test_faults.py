@@ -68,7 +68,8 @@ def test_command_killed_while_it_creates(echo, script):
 
 
 def test_monitor_killed_while_it_saves(guise, tmp_path, bare):
-    """Then there is the old snapshot or the new one, whole, and nothing beside it."""
+    """Then there is the old snapshot or the new one, whole. Between a new file's first name and its
+    renaming over the old one lies a moment in which a kill leaves both: whole as well."""
     guise("run", "-d", "--name", "box", "--firmware", "none", "-m", "64m", bare)
     guise("snapshot", "box", "snap")
     for delay in range(8):
@@ -80,7 +81,11 @@ def test_monitor_killed_while_it_saves(guise, tmp_path, bare):
         saving.communicate(timeout=10)
         guise("restore", "-d", "--name", "copy", "snap")
         guise("rm", "-f", "copy")
-    assert [p.name for p in tmp_path.glob("snap*")] == ["snap"]
+    left = [p.name for p in tmp_path.glob("snap*")]
+    assert "snap" in left
+    for name in left:
+        guise("restore", "-d", "--name", "copy", name)
+        guise("rm", "-f", "copy")
 
 
 def test_reader_goes_away(echo, script):
