@@ -36,6 +36,17 @@ struct loop {
     int             status;
 };
 
+/* All that was posted so far; the caller's. */
+static struct post *take_posts(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct post *p  = loop->posts;
+    loop->posts     = NULL;
+    loop->posts_end = &loop->posts;
+    pthread_mutex_unlock(&loop->lock);
+    return p;
+}
+
 static void on_wake(void *ctx, int fd, u32 events)
 {
     struct loop *loop = ctx;
@@ -44,11 +55,7 @@ static void on_wake(void *ctx, int fd, u32 events)
     if (read(fd, &n, sizeof(n)) < 0) {
         /* Somebody else's wake-up was read before: nothing is lost, the list tells. */
     }
-    pthread_mutex_lock(&loop->lock);
-    struct post *p  = loop->posts;
-    loop->posts     = NULL;
-    loop->posts_end = &loop->posts;
-    pthread_mutex_unlock(&loop->lock);
+    struct post *p = take_posts(loop);
     while (p) {
         struct post *next = p->next;
         p->fn(p->ctx);
@@ -147,11 +154,7 @@ void loop_unwatch(struct watch *w)
 
 void loop_forget(struct loop *loop)
 {
-    pthread_mutex_lock(&loop->lock);
-    struct post *p  = loop->posts;
-    loop->posts     = NULL;
-    loop->posts_end = &loop->posts;
-    pthread_mutex_unlock(&loop->lock);
+    struct post *p = take_posts(loop);
     while (p) {
         struct post *next = p->next;
         free(p);
