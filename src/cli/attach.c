@@ -66,6 +66,23 @@ int session_finish(const struct session *s, const char *id)
     return o.status;
 }
 
+int session_of_own(struct command *c, const struct home *h, const struct keys *keys,
+                   const char *verb, struct err *err)
+{
+    struct session s = {.dir            = h->dir,
+                        .name           = h->record.name,
+                        .input          = c->spec->interactive,
+                        .tty            = c->spec->tty,
+                        .stop_on_hangup = true,
+                        .keys           = *keys};
+    s.fd             = session_open(h->dir, verb, true, err);
+    if (s.fd < 0)
+        return s.fd;
+    int status = session_finish(&s, h->record.id);
+    close(s.fd);
+    return status;
+}
+
 int verb_attach(struct command *c)
 {
     const struct attach_own *o      = c->own;

@@ -131,22 +131,13 @@ static int check_terminal(struct command *c)
 
 static int run_in_foreground(struct command *c, struct home *h)
 {
-    const struct run_own *o   = c->own;
-    struct err            err = {0};
-    struct session        s   = {.dir            = h->dir,
-                                 .name           = h->record.name,
-                                 .input          = c->spec->interactive,
-                                 .tty            = c->spec->tty,
-                                 .stop_on_hangup = true,
-                                 .keys           = o->keys};
-    s.fd                      = session_open(h->dir, "start", true, &err);
-    if (s.fd < 0) {
-        client_ask(h->dir, "stop", NULL, 5000, NULL, NULL);
-        return complain(c, EXIT_GUISE, &err);
-    }
-    int status = session_finish(&s, h->record.id);
-    close(s.fd);
-    return status;
+    const struct run_own *o      = c->own;
+    struct err            err    = {0};
+    int                   status = session_of_own(c, h, &o->keys, "start", &err);
+    if (status >= 0)
+        return status;
+    client_ask(h->dir, "stop", NULL, 5000, NULL, NULL);
+    return complain(c, EXIT_GUISE, &err);
 }
 
 static int run_detached(struct command *c, struct home *h)

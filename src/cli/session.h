@@ -46,6 +46,13 @@ int session_open(const char *dir, const char *verb, bool replay, struct err *err
 /* Runs the session and says how it ended; the exit status. */
 int session_finish(const struct session *, const char *id);
 
+/* The foreground of whoever made the instance: opens, runs, finishes. The exit status; negative:
+ * it could not be opened. */
+struct command;
+struct home;
+int session_of_own(struct command *, const struct home *, const struct keys *, const char *verb,
+                   struct err *err);
+
 /* terminal.c: the user's terminal in raw mode. Restored at exit, too. */
 bool terminal_raw(void);
 void terminal_restore(void);

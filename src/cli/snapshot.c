@@ -104,24 +104,14 @@ static int go_on(struct command *c, struct home *h)
 {
     const struct restore_own *o   = c->own;
     struct err                err = {0};
-    struct session            s   = {.dir            = h->dir,
-                                     .name           = h->record.name,
-                                     .input          = c->spec->interactive,
-                                     .tty            = c->spec->tty,
-                                     .stop_on_hangup = true,
-                                     .keys           = o->keys};
     if (o->detach) {
         if (client_ask(h->dir, "resume", NULL, -1, NULL, &err))
             return complain(c, EXIT_GUISE, &err);
         puts(h->record.id);
         return 0;
     }
-    s.fd = session_open(h->dir, "resume", true, &err);
-    if (s.fd < 0)
-        return complain(c, EXIT_GUISE, &err);
-    int status = session_finish(&s, h->record.id);
-    close(s.fd);
-    return status;
+    int status = session_of_own(c, h, &o->keys, "resume", &err);
+    return status < 0 ? complain(c, EXIT_GUISE, &err) : status;
 }
 
 int verb_restore(struct command *c)
