@@ -25,7 +25,8 @@ enum {
     COMMAND_BUS = 4,
     NO_INTX     = 1 << 10,
     STATUS_INTX = 1 << 3,
-    STATUS_CAPS = 1 << 4
+    STATUS_CAPS = 1 << 4,
+    MSIX        = 0x11 /* the capability's number */
 };
 
 struct window {
@@ -96,17 +97,30 @@ void pci_add_bar(struct pci_function *f, unsigned bar, u64 bytes, bool is_64)
 unsigned pci_add_capability(struct pci_function *f, u8 id, const void *body, unsigned len)
 {
     u8      *link = &f->config[CAPABILITY];
-    unsigned at   = FIRST_FREE;
-    for (; *link; link = &f->config[*link + 1u])
-        at =
-            ALIGN_UP((unsigned)*link + f->config[*link + 2u], 4u); /* vendor capabilities: length */
+    unsigned at   = f->config_end ? f->config_end : FIRST_FREE;
+    while (*link)
+        link = &f->config[*link + 1u];
     assert(at + 2 + len <= PCI_CONFIG_BYTES);
+    f->config_end     = ALIGN_UP(at + 2 + len, 4u);
     *link             = (u8)at;
     f->config[at]     = id;
     f->config[at + 1] = 0;
     memcpy(&f->config[at + 2], body, len);
     f->config[STATUS] |= STATUS_CAPS;
     return at;
+}
+
+void pci_add_msix(struct pci_host *host, struct pci_function *f, unsigned bar, unsigned vectors)
+{
+    u8 body[10];
+    if (!host->layout.msi.send)
+        return;
+    pci_add_bar(f, bar, MSIX_BAR_BYTES, false);
+    unsigned at = f->config_end ? f->config_end : FIRST_FREE;
+    msix_init(&f->msix, &f->config[at + 3], (u8)bar, vectors);
+    msix_capability(&f->msix, body);
+    pci_add_capability(f, MSIX, body, sizeof(body));
+    f->writable[at + 3] = 0xc0; /* enable, mask all */
 }
 
 int pci_host_add(struct pci_host *host, unsigned slot, struct pci_function *f, struct err *err)
@@ -128,7 +142,8 @@ static void update_wire(struct pci_host *host, unsigned slot)
     bool level = false;
     for (unsigned i = slot % 4; i < PCI_SLOTS; i += 4) {
         struct pci_function *f = host->slots[i];
-        level |= f && f->level && !(get16(f->config + COMMAND) & NO_INTX);
+        level |= f && f->level && !(get16(f->config + COMMAND) & NO_INTX) &&
+                 !msix_enabled(&f->msix); /* 6.1.4.3 */
     }
     irq_set(&host->layout.irq[slot % 4], level);
 }
@@ -143,6 +158,15 @@ void pci_set_irq(struct pci_function *f, bool level)
         f->config[STATUS] &= (u8)~STATUS_INTX;
     update_wire(f->host, f->slot);
     pthread_mutex_unlock(&f->host->lock);
+}
+
+bool pci_send_message(struct pci_function *f, unsigned vector)
+{
+    pthread_mutex_lock(&f->host->lock);
+    bool enabled = msix_enabled(&f->msix);
+    msix_raise(&f->msix, vector, &f->host->layout.msi);
+    pthread_mutex_unlock(&f->host->lock);
+    return enabled;
 }
 
 /* --- configuration space (PCIe 5.0, 7.2.2): bus 27:20, slot 19:15, function 14:12 --- */
@@ -183,6 +207,7 @@ static void ecam_write(struct device *dev, u64 off, unsigned width, u64 val)
         f->config[reg + i] = (u8)((f->config[reg + i] & ~mask) | ((u8)(val >> (8 * i)) & mask));
     }
     update_wire(host, f->slot);
+    msix_deliver(&f->msix, &host->layout.msi);
     pthread_mutex_unlock(&host->lock);
     if (f->ops->config_write)
         f->ops->config_write(f, reg, width);
@@ -227,12 +252,24 @@ static struct pci_function *decode_locked(struct device *dev, u64 off, unsigned 
     return f;
 }
 
+static bool is_msix(const struct pci_function *f, unsigned bar)
+{
+    return f->msix.n && f->msix.bar == bar;
+}
+
 static u64 window_read(struct device *dev, u64 off, unsigned width)
 {
     unsigned             bar;
     u64                  inside;
     struct pci_function *f = decode_locked(dev, off, width, &bar, &inside);
-    return f ? f->ops->read(f, bar, inside, width) : ~0ull >> (64 - 8 * width);
+    if (!f)
+        return ~0ull >> (64 - 8 * width);
+    if (!is_msix(f, bar))
+        return f->ops->read(f, bar, inside, width);
+    pthread_mutex_lock(&f->host->lock);
+    u64 val = msix_read(&f->msix, inside, width);
+    pthread_mutex_unlock(&f->host->lock);
+    return val;
 }
 
 static void window_write(struct device *dev, u64 off, unsigned width, u64 val)
@@ -240,8 +277,13 @@ static void window_write(struct device *dev, u64 off, unsigned width, u64 val)
     unsigned             bar;
     u64                  inside;
     struct pci_function *f = decode_locked(dev, off, width, &bar, &inside);
-    if (f)
+    if (f && !is_msix(f, bar))
         f->ops->write(f, bar, inside, width, val);
+    if (!f || !is_msix(f, bar))
+        return;
+    pthread_mutex_lock(&f->host->lock);
+    msix_write(&f->msix, inside, width, val, &f->host->layout.msi);
+    pthread_mutex_unlock(&f->host->lock);
 }
 
 /* --- the bridge as a whole --- */
@@ -257,6 +299,7 @@ static void ecam_reset(struct device *dev)
         pthread_mutex_lock(&host->lock);
         for (unsigned i = 0; i < PCI_CONFIG_BYTES; i++)
             f->config[i] &= (u8)~f->writable[i];
+        msix_reset(&f->msix);
         update_wire(host, s);
         pthread_mutex_unlock(&host->lock);
     }
@@ -270,6 +313,9 @@ static void ecam_drain(struct device *dev)
             host->slots[s]->ops->drain(host->slots[s]);
 }
 
+static const struct field msix_fields[] = {FIELD(struct msix, table), FIELD(struct msix, pending),
+                                           FIELDS_END};
+
 static void ecam_save(struct device *dev, struct snap *snap)
 {
     struct pci_host *host = container_of(dev, struct pci_host, ecam);
@@ -279,6 +325,7 @@ static void ecam_save(struct device *dev, struct snap *snap)
         if (!f)
             continue;
         snap_put(snap, f->config, sizeof(f->config));
+        snap_put_fields(snap, msix_fields, &f->msix);
         f->ops->save(f, snap);
     }
 }
@@ -289,6 +336,7 @@ static int load_function(struct pci_function *f, struct snap *snap, struct err *
     snap_get(snap, config, sizeof(config));
     for (unsigned i = 0; i < PCI_CONFIG_BYTES; i++)
         f->config[i] = (u8)((f->config[i] & ~f->writable[i]) | (config[i] & f->writable[i]));
+    snap_get_fields(snap, msix_fields, &f->msix);
     return f->ops->load(f, snap, err);
 }
 

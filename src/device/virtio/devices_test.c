@@ -1,5 +1,5 @@
 /* device/virtio/devices_test.c - each device from its driver's side: network card, balloon,
- * shared folder, vsock; and a device behind the PCI bridge. */
+ * shared folder, vsock. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,6 @@
 #include <sys/un.h>
 
 #include "device/host/net.h"
-#include "device/pci.h"
 #include "device/virtio/bed.h"
 #include "device/virtio/devices.h"
 
@@ -282,96 +281,13 @@ static void test_vsock(void **state)
     assert_int_equal(system(data), 0);
 }
 
-/* --- PCI --- */
-
-enum { ECAM = 0x30000000, WINDOW = 0x40000000, SLOT = ECAM + (1 << 15) };
-
-static u32 rd(struct bed *b, u64 addr, unsigned width)
-{
-    u64 val = 0;
-    assert_int_equal(bus_read(b->bus, addr, width, &val), 0);
-    return (u32)val;
-}
-
-static void wr(struct bed *b, u64 addr, unsigned width, u64 val)
-{
-    assert_int_equal(bus_write(b->bus, addr, width, val), 0);
-}
-
-/* Offset in BAR 4 of the register block of a type, as its capability says. */
-static u32 block(struct bed *b, u32 type)
-{
-    for (u32 at = rd(b, SLOT + 0x34, 1), n = 0; at && n < 10; at = rd(b, SLOT + at + 1, 1), n++)
-        if (rd(b, SLOT + at, 1) == 9 && rd(b, SLOT + at + 3, 1) == type) {
-            assert_int_equal(rd(b, SLOT + at + 4, 1), 4);
-            return rd(b, SLOT + at + 8, 4);
-        }
-    fail();
-    return 0;
-}
-
-static void test_pci(void **state)
-{
-    struct bed       b;
-    struct pci_host *host;
-    struct virtio   *dev;
-    (void)state;
-    bed_init(&b);
-    struct pci_layout layout = {.ecam = {ECAM, MiB(1)}, .mmio32 = {WINDOW, MiB(1)}};
-    layout.irq[1]            = (struct irq){bed_irq, &b, 33};
-    assert_int_equal(pci_host_create(&host, b.bus, &layout, NULL), 0);
-    assert_int_equal(virtio_rng_create(&dev, b.ram, NULL), 0);
-    assert_int_equal(virtio_pci_create(host, ~0u, dev, NULL), 0);
-    assert_int_equal(rd(&b, ECAM, 4), 0xffffffff); /* slot 0 is empty */
-    assert_int_equal(rd(&b, SLOT, 4), 0x10441af4);
-    wr(&b, SLOT + 0x20, 4, ~0u); /* how large is BAR 4? */
-    wr(&b, SLOT + 0x24, 4, ~0u);
-    assert_int_equal(rd(&b, SLOT + 0x20, 4), 0xffffc004);
-    wr(&b, SLOT + 0x20, 4, WINDOW + 0x4000);
-    wr(&b, SLOT + 0x24, 4, 0);
-    assert_int_equal(rd(&b, WINDOW + 0x4000 + 0x12, 2), 0xffff); /* not decoded yet */
-    wr(&b, SLOT + 4, 2, 6);
-
-    u64 bar = WINDOW + 0x4000, common = bar + block(&b, 1), notify = bar + block(&b, 2);
-    u64 isr = bar + block(&b, 3);
-    assert_int_equal(rd(&b, common + 0x12, 2), 1);
-    wr(&b, common + 0x14, 1, 3);
-    wr(&b, common + 8, 4, 1);
-    wr(&b, common + 0xc, 4, 1); /* VERSION_1, and nothing else */
-    wr(&b, common + 0x14, 1, 11);
-    assert_int_equal(rd(&b, common + 0x14, 1), 11);
-    wr(&b, common + 0x16, 2, 0);
-    wr(&b, common + 0x18, 2, BED_QUEUE);
-    wr(&b, common + 0x20, 8, bed_desc(0));
-    wr(&b, common + 0x28, 8, bed_driver(0));
-    wr(&b, common + 0x30, 4, bed_device(0));
-    wr(&b, common + 0x34, 4, 0);
-    wr(&b, common + 0x1c, 2, 1);
-    wr(&b, common + 0x14, 1, 15);
-    struct bed_piece p = {BED_HEAP, 32, true};
-    u32              id, len;
-    bed_add(&b, 0, &p, 1);
-    assert_false(b.level);
-    wr(&b, notify, 2, 0);
-    assert_true(bed_used(&b, 0, &id, &len));
-    assert_int_equal(len, 32);
-    assert_true(b.level);
-    wr(&b, SLOT + 4, 2, 6 | 1 << 10); /* INTx off */
-    assert_false(b.level);
-    wr(&b, SLOT + 4, 2, 6);
-    assert_true(b.level);
-    assert_int_equal(rd(&b, isr, 1), 1);
-    assert_false(b.level);
-    bus_reset(b.bus);
-    assert_int_equal(rd(&b, SLOT + 0x20, 4), 4);
-    bed_done(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_net),   cmocka_unit_test(test_balloon), cmocka_unit_test(test_9p),
-        cmocka_unit_test(test_vsock), cmocka_unit_test(test_pci),
+        cmocka_unit_test(test_net),
+        cmocka_unit_test(test_balloon),
+        cmocka_unit_test(test_9p),
+        cmocka_unit_test(test_vsock),
     };
     if (loop_create(&loop, NULL) != 0)
         return 1;

@@ -1,4 +1,5 @@
-/* device/virtio/pci.c - virtio over PCI, modern only, with INTx (virtio 1.2, 4.1).
+/* device/virtio/pci.c - virtio over PCI, modern only (virtio 1.2, 4.1), with INTx, and MSI-X where
+ * the board has a target for messages: a vector for each queue and one for the configuration.
  *
  * BAR 4 holds the four register blocks, a page each; a capability points at each of them, and a
  * fifth lets firmware reach them through configuration space. */
@@ -10,6 +11,7 @@
 #include "base/alloc.h"
 #include "device/virtio/virtio.h"
 
+enum { NO_VECTOR = 0xffff, MSIX_BAR = 1 };
 enum { BAR = 4, BAR_BYTES = 0x4000, PAGE = 0x1000, NOTIFY_STRIDE = 4 };
 enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_DEVICE = 4, CAP_PCI_CFG = 5 };
 enum { AT_COMMON = 0, AT_ISR = 0x1000, AT_DEVICE = 0x2000, AT_NOTIFY = 0x3000 };
@@ -45,6 +47,7 @@ struct vpci {
     unsigned            cfg_cap; /* where CAP_PCI_CFG is */
     u32                 device_select, driver_select;
     u16                 queue_select;
+    u16                 vectors[VIRTIO_QUEUES_MAX + 1]; /* of the queues, and VIRTIO_CONFIG's */
 };
 
 static struct vpci *to_vpci(struct pci_function *fn)
@@ -56,6 +59,24 @@ static void set_intx(void *chip, unsigned line, bool level)
 {
     (void)line;
     pci_set_irq(chip, level);
+}
+
+static bool send_message(struct virtio *virtio, unsigned source)
+{
+    struct vpci *p = virtio->transport;
+    return pci_send_message(&p->fn, p->vectors[source]);
+}
+
+static void forget_vectors(struct vpci *p)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(p->vectors); i++)
+        p->vectors[i] = NO_VECTOR;
+}
+
+/* 4.1.5.1.2.1: a vector that the function does not have reads back as none. */
+static u16 vector_for(const struct vpci *p, u64 val)
+{
+    return (u16)val < p->fn.msix.n ? (u16)val : NO_VECTOR;
 }
 
 static u64 read_queue(const struct virtqueue *q, u64 off)
@@ -91,8 +112,7 @@ static u64 read_common(struct vpci *p, u64 off)
     case DRIVER_FEATURE:
         return p->driver_select > 1 ? 0 : (u32)(v->accepted >> (32 * p->driver_select));
     case MSIX_CONFIG:
-    case QUEUE_MSIX:
-        return 0xffff; /* no vector */
+        return p->vectors[VIRTIO_CONFIG];
     case NUM_QUEUES:
         return v->ops->n_queues;
     case DEVICE_STATUS:
@@ -105,6 +125,8 @@ static u64 read_common(struct vpci *p, u64 off)
     if (p->queue_select >= v->ops->n_queues)
         return 0;
     const struct virtqueue *q = &v->queues[p->queue_select];
+    if (off == QUEUE_MSIX)
+        return p->vectors[p->queue_select];
     if (off >= QUEUE_DESC && off % 8 == 4) /* upper halves */
         return read_queue(q, off - 4) >> 32;
     return read_queue(q, off);
@@ -150,9 +172,18 @@ static void write_common(struct vpci *p, u64 off, unsigned width, u64 val)
         break;
     case DEVICE_STATUS:
         virtio_set_status(p->virtio, (u8)val);
+        if ((u8)val == 0)
+            forget_vectors(p);
+        break;
+    case MSIX_CONFIG:
+        p->vectors[VIRTIO_CONFIG] = vector_for(p, val);
         break;
     case QUEUE_SELECT:
         p->queue_select = (u16)val;
+        break;
+    case QUEUE_MSIX:
+        if (p->queue_select < p->virtio->ops->n_queues)
+            p->vectors[p->queue_select] = vector_for(p, val);
         break;
     default:
         if (p->queue_select < p->virtio->ops->n_queues)
@@ -251,6 +282,7 @@ static void vpci_reset(struct pci_function *fn)
     virtio_lock(p->virtio);
     virtio_set_status(p->virtio, 0);
     p->device_select = p->driver_select = p->queue_select = 0;
+    forget_vectors(p);
     virtio_unlock(p->virtio);
 }
 
@@ -259,9 +291,9 @@ static void vpci_drain(struct pci_function *fn)
     virtio_drain(to_vpci(fn)->virtio);
 }
 
-static const struct field fields[] = {FIELD(struct vpci, device_select),
-                                      FIELD(struct vpci, driver_select),
-                                      FIELD(struct vpci, queue_select), FIELDS_END};
+static const struct field fields[] = {
+    FIELD(struct vpci, device_select), FIELD(struct vpci, driver_select),
+    FIELD(struct vpci, queue_select), FIELD(struct vpci, vectors), FIELDS_END};
 
 static void vpci_save(struct pci_function *fn, struct snap *snap)
 {
@@ -336,13 +368,17 @@ int virtio_pci_create(struct pci_host *host, unsigned slot, struct virtio *virti
     u16          id = virtio->ops->id;
     pci_function_init(&p->fn, &ops, 0x1af4, (u16)(0x1040 + id), virtio->ops->pci_class, id);
     pci_add_bar(&p->fn, BAR, BAR_BYTES, true);
+    pci_add_msix(host, &p->fn, MSIX_BAR, virtio->ops->n_queues + 1u);
     add_caps(p);
+    forget_vectors(p);
     p->virtio = virtio;
     int rc    = pci_host_add(host, slot, &p->fn, err);
     if (rc) {
         free(p);
         return rc;
     }
-    virtio->irq = (struct irq){set_intx, &p->fn, 0};
+    virtio->irq       = (struct irq){set_intx, &p->fn, 0};
+    virtio->message   = send_message;
+    virtio->transport = p;
     return 0;
 }

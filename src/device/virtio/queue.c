@@ -213,7 +213,7 @@ void virtq_push(struct virtqueue *q, const struct virtq_chain *c, u32 written)
 void virtq_tell(struct virtqueue *q)
 {
     if (q->ready && virtio_live(q->dev) && (is_packed(q) ? packed_wanted(q) : split_wanted(q)))
-        virtio_interrupt(q->dev, VIRTIO_ISR_QUEUE);
+        virtio_interrupt(q->dev, q->index);
 }
 
 struct virtq_mark virtq_here(const struct virtqueue *q)

@@ -32,9 +32,16 @@ void virtio_destroy(struct virtio *dev)
         dev->ops->destroy(dev);
 }
 
-void virtio_interrupt(struct virtio *dev, u8 reasons)
+/* 4.1.4.5.1: a message says by itself which queue it is of, the ISR is for the wire; but a change
+ * of the configuration stands there in any case. */
+void virtio_interrupt(struct virtio *dev, unsigned source)
 {
-    dev->isr |= reasons;
+    if (source == VIRTIO_CONFIG)
+        dev->isr |= VIRTIO_ISR_CONFIG;
+    if (dev->message && dev->message(dev, source))
+        return;
+    if (source != VIRTIO_CONFIG)
+        dev->isr |= VIRTIO_ISR_QUEUE;
     irq_set(&dev->irq, dev->isr != 0);
 }
 
@@ -48,7 +55,7 @@ void virtio_config_changed(struct virtio *dev)
 {
     dev->generation++;
     if (dev->status & VIRTIO_DRIVER_OK)
-        virtio_interrupt(dev, VIRTIO_ISR_CONFIG);
+        virtio_interrupt(dev, VIRTIO_CONFIG);
 }
 
 void virtio_broken(struct virtio *dev)

@@ -16,7 +16,7 @@
 #include "memory/bus.h"
 #include "memory/ram.h"
 
-enum { VIRTIO_QUEUES_MAX = 5 };
+enum { VIRTIO_QUEUES_MAX = 5, VIRTIO_CONFIG = VIRTIO_QUEUES_MAX };
 
 /* Device numbers (section 5). */
 enum {
@@ -72,10 +72,14 @@ struct virtio_ops {
 struct virtio {
     const struct virtio_ops *ops;
     struct ram              *ram;
-    struct irq               irq;    /* the transport's */
-    u8                      *config; /* little endian, config_len bytes, in the device's struct */
-    u32                      config_len;
-    u64                      offered;
+    struct irq               irq; /* the transport's */
+    /* The transport's, where it can send messages instead: of queue SOURCE, or VIRTIO_CONFIG.
+     * False: not now, take the wire. May be NULL. */
+    bool (*message)(struct virtio *, unsigned source);
+    void *transport;
+    u8   *config; /* little endian, config_len bytes, in the device's struct */
+    u32   config_len;
+    u64   offered;
 
     pthread_mutex_t  lock; /* guards all below */
     u64              accepted;
@@ -93,7 +97,7 @@ void virtio_init(struct virtio *dev, const struct virtio_ops *, struct ram *, u6
 void virtio_done(struct virtio *);
 void virtio_config_changed(struct virtio *); /* tells the driver */
 void virtio_broken(struct virtio *); /* the driver broke the protocol: DEVICE_NEEDS_RESET (2.1.2) */
-void virtio_interrupt(struct virtio *, u8 reasons);
+void virtio_interrupt(struct virtio *, unsigned source); /* a queue, or VIRTIO_CONFIG */
 
 static inline void virtio_lock(struct virtio *dev)
 {
