@@ -41,15 +41,15 @@ struct option_row {
 int options_parse(const struct option_row *, bool stop_at_first, int argc, char **argv, void *own,
                   struct spec *, int *first, bool *help, struct err *err);
 
-option_set set_flag, set_text, set_texts;  /* bool; char *; char ** */
-option_set set_path;                       /* char *, made absolute */
-option_set set_number;                     /* unsigned */
-option_set set_size;                       /* u64, "512M" */
-option_set set_signal;                     /* int, "TERM", "SIGTERM", "15" */
-option_set set_disk, set_volume, set_port; /* the whole spec */
-option_set set_net, set_env, set_env_file; /* the whole spec */
-option_set set_firmware, set_gdb;          /* char *, absolute where it is a path */
-option_set set_detach_keys;                /* struct keys of session.h */
+option_set set_flag, set_text, set_texts;      /* bool; char *; char ** */
+option_set set_path;                           /* char *, made absolute */
+option_set set_number;                         /* unsigned */
+option_set set_size;                           /* u64, "512M" */
+option_set set_signal;                         /* int, "TERM", "SIGTERM", "15" */
+option_set set_disk, set_volume, set_port;     /* the whole spec */
+option_set set_net, set_env, set_env_file;     /* the whole spec */
+option_set set_firmware, set_gdb, set_console; /* char *, absolute where it is a path */
+option_set set_detach_keys;                    /* struct keys of session.h */
 
 int         size_parse(const char *text, u64 *out); /* -EINVAL, -ERANGE */
 char       *path_absolute(const char *path);        /* no links are followed; the caller frees */

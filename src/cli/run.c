@@ -44,6 +44,8 @@ const struct option_row run_options[] = {
     {"append", 0, "STRING", "the kernel's command line", set_text, OPT_SPEC(append)},
     {"firmware", 0, "builtin|none|FILE", "what runs before the kernel (builtin)", set_firmware,
      OPT_SPEC(firmware), COMPLETE_FILE},
+    {"console", 0, "uart|virtio", "what hears what is typed: ttyS0 or hvc0 of Linux (uart)",
+     set_console, OPT_SPEC(console)},
     {"disk", 0, "FILE[,format=raw|qcow2][,ro][,KEY=VALUE...]", "attach a disk", set_disk,
      OPT_WHOLE_SPEC, COMPLETE_FILE},
     {"machine", 0, "NAME", "the board (virt)", set_text, OPT_SPEC(machine)},

@@ -287,6 +287,13 @@ int set_firmware(void *field, const char *value, struct err *err)
     return set_path(field, value, err);
 }
 
+int set_console(void *field, const char *value, struct err *err)
+{
+    if (strcmp(value, "uart") != 0 && strcmp(value, "virtio") != 0)
+        return err_set(err, EINVAL, "'%s' is not a console; there is uart and virtio", value);
+    return set_text(field, value, err);
+}
+
 int set_gdb(void *field, const char *value, struct err *err)
 {
     u16 port;

@@ -65,7 +65,7 @@ static int make_rtc(struct device **out, struct machine *m, const struct irq *ir
 
 static int make_uart(struct device **out, struct machine *m, const struct irq *irq, struct err *err)
 {
-    return uart_create(out, m->instance.console, irq, true, err);
+    return uart_create(out, m->instance.console, irq, !has_virtio_console(m), err);
 }
 
 /* The map. The PLIC comes first: it hands out the wires. */

@@ -170,6 +170,13 @@ static int plug_share(struct socket *s, const struct spec_share *share, struct e
     return rc ? rc : plug_or_destroy(s, dev, NULL, err);
 }
 
+static int plug_console(struct socket *s, struct err *err)
+{
+    struct virtio *dev;
+    int            rc = virtio_console_create(&dev, s->m->ram, s->m->instance.console, true, err);
+    return rc ? rc : plug_or_destroy(s, dev, NULL, err);
+}
+
 /* Every machine has these: entropy, memory that can be asked back, sockets to the host. */
 static int plug_standard(struct socket *s, struct err *err)
 {
@@ -179,6 +186,8 @@ static int plug_standard(struct socket *s, struct err *err)
     int                    rc = virtio_rng_create(&dev, s->m->ram, err);
     if (!rc)
         rc = plug_or_destroy(s, dev, NULL, err);
+    if (!rc && has_virtio_console(s->m))
+        rc = plug_console(s, err);
     if (!rc)
         rc = virtio_balloon_create(&dev, s->m->ram, err);
     if (!rc)

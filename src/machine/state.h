@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "device/fdt.h"
 #include "memory/bus.h"
@@ -85,6 +86,13 @@ struct board_chosen { /* what the loader tells in /chosen */
 };
 int board_build(struct machine *, struct err *err); /* RAM, harts, devices */
 int board_describe(struct machine *, const struct board_chosen *, u32 *size, struct err *err);
+
+/* Is a virtio-console what hears what is typed? Else the UART does. */
+static inline bool has_virtio_console(const struct machine *m)
+{
+    const char *console = m->instance.spec->console;
+    return console && strcmp(console, "virtio") == 0;
+}
 
 /* plugged.c: disks, networks, folders; after the board's own devices */
 int plugged_build(struct machine *, struct err *err);

@@ -81,6 +81,7 @@ static const struct row spec_rows[] = {
     ROW(struct spec, "guise.append", TEXT, append),
     ROW(struct spec, "guise.firmware", TEXT, firmware),
     ROW(struct spec, "guise.machine", TEXT, machine),
+    ROW(struct spec, "guise.console", TEXT, console),
     ROWS("guise.disks", disks, disk_rows),
     ROWS("guise.shares", shares, share_rows),
     ROWS("guise.ports", ports, port_rows),
@@ -327,6 +328,8 @@ int spec_check(const struct spec *s, struct err *err)
         return err_set(err, EINVAL, "%u CPUs: must be 1 to %u", s->cpus, CPUS_MAX);
     if (s->memory_bytes == 0)
         return err_set(err, EINVAL, "no memory");
+    if (s->console && strcmp(s->console, "uart") && strcmp(s->console, "virtio"))
+        return err_set(err, EINVAL, "console '%s' is neither uart nor virtio", s->console);
     for (unsigned i = 0; i < s->n_disks; i++)
         if (!s->disks[i].path)
             return err_set(err, EINVAL, "disk %u has no path", i);

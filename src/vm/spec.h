@@ -50,6 +50,7 @@ struct spec {
     char              *initrd, *append;
     char              *firmware; /* "builtin", "none" or a path; NULL: builtin */
     char              *kernel;   /* --kernel, when the workload is a disk */
+    char              *console;  /* "uart", "virtio"; NULL: uart */
     struct spec_disk  *disks;
     struct spec_share *shares;
     struct spec_port  *ports;

@@ -60,6 +60,8 @@ static size_t input(void *ctx, const u8 *data, size_t len)
     virtio_lock(&v->dev);
     while (done < len && virtq_pop(q, &v->in)) {
         size_t n = virtq_write(&v->in, 0, data + done, len - done);
+        if (n == 0)
+            virtio_broken(&v->dev); /* a buffer for nothing: we would go round for ever */
         virtq_push(q, &v->in, (u32)n);
         done += n;
     }

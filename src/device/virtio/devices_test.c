@@ -14,6 +14,7 @@
 #include "device/host/net.h"
 #include "device/virtio/bed.h"
 #include "device/virtio/devices.h"
+#include "vm/console.h"
 
 static struct loop *loop;
 
@@ -154,6 +155,54 @@ static void test_balloon(void **state)
     bed_done(&b);
 }
 
+/* --- console --- */
+
+static void test_console(void **state)
+{
+    struct bed      b;
+    struct virtio  *dev;
+    struct console *console;
+    char            dir[] = "/tmp/guise-console-XXXXXX", said[16] = "";
+    u32             id, len;
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(console_create(&console, loop, dir, NULL), 0);
+    bed_init(&b);
+    assert_int_equal(virtio_console_create(&dev, b.ram, console, true, NULL), 0);
+    bed_plug(&b, dev);
+    assert_true(bed_start(&b, 0, false, false));
+    console_resize(console, 132, 50);
+    assert_int_equal(bed_get32(&b, 0x100), 50 << 16 | 132);
+    assert_int_equal(bed_get32(&b, 0x60), 2);
+    bed_set32(&b, 0x64, 2);
+
+    struct console_reader reader = {0};
+    console_join(console, &reader, false);
+    struct bed_piece out = {bed_put(&b, "printed", 7), 7, false};
+    assert_int_equal(bed_call(&b, 1, &out, 1), 0);
+    assert_int_equal(console_read(console, &reader, said, sizeof(said)), 7);
+    assert_string_equal(said, "printed");
+    console_leave(console, &reader);
+
+    struct bed_piece in = {bed_alloc(&b, 4), 4, true};
+    assert_int_equal(console_input(console, "typed", 5), 5); /* waits for a buffer */
+    bed_add(&b, 0, &in, 1);
+    bed_kick(&b, 0);
+    run_loop();
+    assert_true(bed_used(&b, 0, &id, &len) && len == 4);
+    assert_memory_equal(bed_at(&b, in.addr, 4), "type", 4);
+    in.len = 0; /* a buffer for nothing */
+    bed_add(&b, 0, &in, 1);
+    bed_kick(&b, 0);
+    run_loop();
+    assert_true(bed_get32(&b, 0x70) & VIRTIO_NEEDS_RESET);
+    bed_done(&b);
+    console_destroy(console);
+    char command[64];
+    snprintf(command, sizeof(command), "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 /* --- shared folder --- */
 
 static void test_9p(void **state)
@@ -284,10 +333,8 @@ static void test_vsock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_net),
-        cmocka_unit_test(test_balloon),
-        cmocka_unit_test(test_9p),
-        cmocka_unit_test(test_vsock),
+        cmocka_unit_test(test_net),     cmocka_unit_test(test_balloon), cmocka_unit_test(test_9p),
+        cmocka_unit_test(test_console), cmocka_unit_test(test_vsock),
     };
     if (loop_create(&loop, NULL) != 0)
         return 1;

@@ -10,12 +10,14 @@
 #include "device/host/net.h"
 #include "device/virtio/bed.h"
 #include "device/virtio/devices.h"
+#include "vm/console.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len);
 
-static struct loop  *loop;
-static struct clock *clk;
-static char          dir[] = "/tmp/guise-fuzz-XXXXXX";
+static struct loop    *loop;
+static struct clock   *clk;
+static struct console *console;
+static char            dir[] = "/tmp/guise-fuzz-XXXXXX";
 
 static void echo(struct netdev *net, const u8 *frame, size_t len)
 {
@@ -76,8 +78,13 @@ static int make_vsock(struct virtio **out, struct ram *ram)
     return virtio_vsock_create(out, ram, loop, 3, dir, NULL);
 }
 
-static int (*const makers[])(struct virtio **, struct ram *) = {make_blk,     make_net, make_rng,
-                                                                make_balloon, make_9p,  make_vsock};
+static int make_console(struct virtio **out, struct ram *ram)
+{
+    return virtio_console_create(out, ram, console, true, NULL);
+}
+
+static int (*const makers[])(struct virtio **, struct ram *) = {
+    make_blk, make_net, make_rng, make_balloon, make_9p, make_vsock, make_console};
 
 static void clean_up(void)
 {
@@ -97,6 +104,7 @@ static void set_up(void)
     rc |= mkdtemp(dir) ? 0 : -1;
     snprintf(path, sizeof(path), "mkdir %s/share; truncate -s 64K %s/disk", dir, dir);
     rc |= system(path);
+    rc |= console_create(&console, loop, dir, NULL);
     if (rc)
         abort();
     atexit(clean_up);
@@ -147,7 +155,8 @@ static void chain(struct bed *b, struct input *in, unsigned queue)
 
 static void command(struct bed *b, struct input *in)
 {
-    unsigned what = take(in, 1), queue = (what >> 4) % b->dev->ops->n_queues;
+    static const u8 data[256] = "typed";
+    unsigned        what = take(in, 1), queue = (what >> 4) % b->dev->ops->n_queues;
     switch (what % 6) {
     case 0:
         bed_kick(b, queue);
@@ -167,6 +176,8 @@ static void command(struct bed *b, struct input *in)
         break;
     }
     case 4:
+        if (console_input(console, data, take(in, 1)) == 0)
+            console_resize(console, take(in, 1), 1);
         bed_wait(b);
         run_loop();
         break;
