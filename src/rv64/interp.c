@@ -13,45 +13,7 @@
 
 #include "rv64/fp.h"
 #include "rv64/hart.h"
-
-static inline u64 rv64_div(i64 a, i64 b)
-{
-    if (b == 0)
-        return ~0ull;
-    return b == -1 ? -(u64)a : (u64)(a / b);
-}
-
-static inline u64 rv64_rem(i64 a, i64 b)
-{
-    if (b == 0)
-        return (u64)a;
-    return b == -1 ? 0 : (u64)(a % b);
-}
-
-static inline u64 rv64_orc_b(u64 x)
-{
-    u64 low = 0x0101010101010101u;
-    x |= x >> 4;
-    x |= x >> 2;
-    x |= x >> 1;
-    return (x & low) * 0xff;
-}
-
-static inline u64 rv64_brev8(u64 x)
-{
-    x = (x >> 1 & 0x5555555555555555u) | (x & 0x5555555555555555u) << 1;
-    x = (x >> 2 & 0x3333333333333333u) | (x & 0x3333333333333333u) << 2;
-    return (x >> 4 & 0x0f0f0f0f0f0f0f0fu) | (x & 0x0f0f0f0f0f0f0f0fu) << 4;
-}
-
-static unsigned __int128 rv64_clmul(u64 a, u64 b)
-{
-    unsigned __int128 r = 0, wide = a;
-    for (; b; b >>= 1, wide <<= 1)
-        if (b & 1)
-            r ^= wide;
-    return r;
-}
+#include "rv64/words.h"
 
 /* How many instructions of B stand before half word OFF. */
 static u32 insns_before(const struct block *b, unsigned off)
@@ -80,13 +42,9 @@ static u32 word_at(const struct block *b, unsigned off)
 #define FRS2       (h->f[op->rs2])
 #define FRS3       (h->f[op->imm >> 8 & 31])
 #define FRD(v)     (h->f[op->rd & 31] = (v))
-#define BOX_S(v)   ((u64)(u32)(v) | 0xffffffff00000000u)
-#define BOX_H(v)   ((u64)(u16)(v) | 0xffffffffffff0000u)
 #define PC         (pc + 2u * op->off)
 #define NEXT_PC    (PC + op->rs2) /* in J and JR formats, the decoder puts the length there */
-#define S32(v)     ((i32)(v))
-#define S64(v)     ((i64)(v))
-#define SX32(v)    ((u64)(i64)(i32)(v))
+#define TARGET     (PC + IMM)
 #define LINK       ((struct link *)(op + 1))
 #define JUMP_ENTRY (h->jumps[(pc >> 1) % JUMPS])
 
@@ -148,7 +106,7 @@ static u32 word_at(const struct block *b, unsigned off)
 #define BRANCH(cond)                                                                               \
     do {                                                                                           \
         if (cond)                                                                                  \
-            JUMP(PC + IMM);                                                                        \
+            JUMP(TARGET);                                                                          \
         op++;                                                                                      \
     } while (0)
 

@@ -1,0 +1,147 @@
+/* codegen/cache.c - the memory of host code: mapped twice, so never writable and executable at
+ * one address; and what is known of the regions in it. When it is full all of it goes at once. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/cache.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/alloc.h"
+#include "codegen/host.h"
+
+void table_grow(void **at, u32 *room, u64 size)
+{
+    *room = *room ? 2 * *room : 256;
+    *at   = xrealloc(*at, *room * size);
+}
+
+static int map_twice(struct code_cache *k, struct err *err)
+{
+    cleanup_fd int fd = memfd_create("guise-code", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, k->size))
+        return err_errno(err, errno, "no memory for translated code");
+    k->rw = mmap(NULL, k->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    k->rx = mmap(NULL, k->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    if (k->rw == MAP_FAILED || k->rx == MAP_FAILED)
+        return err_errno(err, errno, "cannot map translated code");
+    return 0;
+}
+
+int code_cache_create(struct code_cache **out, const struct code_frame *frame, u64 bytes,
+                      struct err *err)
+{
+    assert(bytes <= GiB(1) && frame->n_vars <= CODE_VARS);
+    struct code_cache *k = xnew(struct code_cache);
+    k->frame             = *frame;
+    k->size              = (u32)ALIGN_UP(bytes, 4096);
+    k->rw = k->rx = MAP_FAILED;
+    int rc        = host_supported(err);
+    if (!rc)
+        rc = map_twice(k, err);
+    if (rc) {
+        code_cache_destroy(k);
+        return rc;
+    }
+    host_trampolines(k);
+    k->start = k->used;
+    *out     = k;
+    return 0;
+}
+
+void code_cache_destroy(struct code_cache *k)
+{
+    if (!k)
+        return;
+    if (k->rw != MAP_FAILED)
+        munmap(k->rw, k->size);
+    if (k->rx != MAP_FAILED)
+        munmap(k->rx, k->size);
+    free(k->fns.at);
+    free(k->sites.at);
+    free(k->links.at);
+    free(k);
+}
+
+void code_cache_flush(struct code_cache *k)
+{
+    k->used  = k->start;
+    k->fns.n = k->sites.n = k->links.n = 0;
+}
+
+u64 code_cache_used(const struct code_cache *k)
+{
+    return k->used - k->start;
+}
+
+u32 code_run(struct code_cache *k, void *state, const void *entry)
+{
+    struct code_context *ctx = (struct code_context *)((u8 *)state + k->frame.context);
+    void (*enter)(void *, const void *);
+    u8 *at = k->rx + k->enter;
+    memcpy(&enter, &at, sizeof(enter));
+    enter(state, entry);
+    return ctx->link;
+}
+
+const struct code_link *code_link(const struct code_cache *k, u32 number)
+{
+    assert(number < k->links.n);
+    return &k->links.at[number];
+}
+
+void code_link_set(struct code_cache *k, u32 number, const void *entry)
+{
+    const struct code_link *l = code_link(k, number);
+    host_patch_jump(k, l->at, entry ? (u32)((const u8 *)entry - k->rx) : l->stub);
+}
+
+void code_sync_home(const struct code_cache *k, void *state, u32 fn)
+{
+    const struct fn_record    *f   = &k->fns.at[fn];
+    const struct code_context *ctx = (const void *)((u8 *)state + k->frame.context);
+    for (unsigned i = 0; i < f->n_seats; i++)
+        memcpy((u8 *)state + k->frame.vars[f->seats[i].var].home, &ctx->gpr[f->seats[i].reg], 8);
+}
+
+static void sync_back(const struct code_cache *k, u8 *state, u32 fn)
+{
+    const struct fn_record *f   = &k->fns.at[fn];
+    struct code_context    *ctx = (void *)(state + k->frame.context);
+    for (unsigned i = 0; i < f->n_seats; i++)
+        memcpy(&ctx->gpr[f->seats[i].reg], state + k->frame.vars[f->seats[i].var].home, 8);
+}
+
+bool code_called_out(struct code_cache *k, u8 *state)
+{
+    struct code_context      *ctx = (void *)(state + k->frame.context);
+    const struct site_record *s   = &k->sites.at[ctx->site];
+    ctx->link                     = CODE_NO_LINK;
+    if (!s->help) {
+        if (k->frame.access(state, &s->site))
+            return true;
+        code_sync_home(k, state, s->site.fn);
+        return false;
+    }
+    code_sync_home(k, state, s->site.fn);
+    if (!k->frame.help(state, &s->site))
+        return false;
+    sync_back(k, state, s->site.fn);
+    return true;
+}
+
+/* Regions and their sites are in the order of their code. */
+const struct code_site *code_site_at(const struct code_cache *k, const void *host_pc)
+{
+    u64 at = (u64)((const u8 *)host_pc - k->rx);
+    u32 lo = 0, hi = k->sites.n;
+    if (at >= k->used)
+        return NULL;
+    while (lo < hi) {
+        u32 mid = (lo + hi) / 2;
+        if (k->sites.at[mid].at < at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < k->sites.n && k->sites.at[lo].at == at ? &k->sites.at[lo].site : NULL;
+}

@@ -1,0 +1,102 @@
+/* codegen/host.h - what a host's back end does, and the allocator it does it with. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CODEGEN_HOST_H
+#define CODEGEN_HOST_H
+
+#include "codegen/cache.h"
+#include "codegen/ir.h"
+
+#define NO_REG 0xff
+
+/* Where code is written. Offsets are from the cache's begin; full: nothing more was written. */
+struct emit {
+    u8  *base;
+    u32  at, end;
+    bool full;
+};
+
+enum loc_kind { LOC_REG, LOC_IMM, LOC_MEM };
+struct loc {
+    enum loc_kind kind;
+    u8            reg;
+    i32           off; /* MEM: from the state pointer */
+    i64           imm;
+};
+
+/* What is put behind the region, out of the straight path. */
+struct stub {
+    enum { STUB_ACCESS, STUB_POLL, STUB_LINK } kind;
+    u32        at;   /* the jump to it */
+    u32        back; /* ACCESS: where to go on */
+    u32        number;
+    u32        units;
+    u8         addr, dst, type; /* ACCESS */
+    i32        off;
+    bool       store;
+    struct loc data;
+};
+
+/* A jump to a label, whose displacement comes later. */
+struct fixup {
+    u32 at, label;
+};
+
+struct value {
+    u32 left; /* uses to come */
+    u32 in;   /* a variable that it is in, or IR_NONE */
+    u8  reg;  /* a temporary, or NO_REG */
+    i8  slot; /* where it was spilled, or -1 */
+};
+
+enum { GEN_SPILLS = 16 };
+
+struct gen {
+    struct code       *c;
+    struct code_cache *k;
+    struct emit        e;
+    struct value      *v;
+    u32                fn;
+    u8                 place[CODE_VARS];    /* a register, or NO_REG: at home */
+    u32                holds[CODE_VARS];    /* the value that a variable is, or IR_NONE */
+    u64                changed;             /* variables that the region sets */
+    u32                owner[16];           /* of a temporary: a value, or IR_NONE */
+    u32                locked;              /* registers of the operation at hand */
+    u32                spills, spills_over; /* slots in use; those that end with this operation */
+    bool               failed;
+    TABLE(struct stub) stubs;
+    TABLE(struct fixup) fixups;
+    u32 *labels; /* offsets */
+};
+
+/* --- gen.c, for back ends --- */
+struct loc gen_loc(struct gen *, u32 v);
+u8         gen_reg(struct gen *, u32 v);               /* brings it into a register, locked */
+u8         gen_temp(struct gen *);                     /* a free temporary, locked */
+void       gen_take(struct gen *, u8 reg);             /* this temporary, emptied and locked */
+void       gen_used(struct gen *, u32 v);              /* one use is over */
+u8         gen_target(struct gen *, u32 v, u8 prefer); /* where V shall come to be */
+void       gen_is_in(struct gen *, u32 v, u8 temp);    /* V came to be in this temporary */
+u32        gen_site(struct gen *, const struct ir *, bool help);
+void       gen_leave_places(struct gen *);          /* to seats and homes */
+u32        gen_next(const struct gen *, u32 index); /* the operation behind it */
+bool       gen_is_free(const struct gen *, u8 temp);
+
+/* --- the back end --- */
+enum { HOST_TEMPS = 4, HOST_SEATS = CODE_SEATS };
+extern const u8 host_temps[HOST_TEMPS], host_seats[HOST_SEATS];
+
+int  host_supported(struct err *err);
+void host_trampolines(struct code_cache *);
+void host_patch_jump(struct code_cache *, u32 at, u32 to);
+void host_move(struct gen *, u8 dst, struct loc src);
+void host_store_home(struct gen *, i32 off, struct loc src); /* may need no temporary */
+void host_op(struct gen *, u32 index);                       /* any op but those of gen.c */
+void host_branch(struct gen *, const struct ir *, u32 next_label);
+void host_jump(struct gen *, u32 label);
+void host_exit(struct gen *, const struct ir *);
+void host_exit_to(struct gen *, const struct ir *);
+void host_poll(struct gen *, const struct ir *);
+void host_stubs(struct gen *);
+void host_fix(struct gen *, u32 at, u32 to);
+
+#endif
