@@ -27,24 +27,27 @@ struct watched {
 };
 
 struct held {
-    struct held *next;
-    size_t       len;
-    u8           frame[];
+    struct held      *next;
+    struct net_header header;
+    size_t            len;
+    u8                frame[];
 };
 
 struct user_net {
-    struct netdev  net;
-    struct loop   *loop;
-    struct clock  *clock;
-    Slirp         *slirp;
-    struct kick   *again; /* somebody changed something: refresh */
-    struct timer   timeout;
-    struct watched watched[FDS_MAX];
-    unsigned       n_watched;
-    struct pollfd  polls[FDS_MAX];
-    unsigned       n_polls;
-    struct held   *held, **held_end; /* frames for a receiver without room */
-    unsigned       n_held;
+    struct netdev   net;
+    struct loop    *loop;
+    struct clock   *clock;
+    Slirp          *slirp;
+    struct kick    *again; /* somebody changed something: refresh */
+    struct timer    timeout;
+    struct watched  watched[FDS_MAX];
+    unsigned        n_watched;
+    struct pollfd   polls[FDS_MAX];
+    unsigned        n_polls;
+    unsigned        taken;            /* what the receiver takes off our hands: abilities */
+    struct net_join join;             /* what slirp made in one go becomes few frames */
+    struct held    *held, **held_end; /* frames for a receiver without room */
+    unsigned        n_held;
 };
 
 struct slirp_timer {
@@ -57,6 +60,40 @@ struct slirp_timer {
 static struct user_net *to_user(struct netdev *net)
 {
     return container_of(net, struct user_net, net);
+}
+
+/* --- to the guest --- */
+
+static void hold(struct user_net *u, const struct net_header *header, const u8 *frame, size_t len)
+{
+    if (u->n_held == HELD_MAX) {
+        u->net.dropped++;
+        return;
+    }
+    struct held *h = xalloc(sizeof(*h) + len);
+    h->header      = *header;
+    h->len         = len;
+    memcpy(h->frame, frame, len);
+    *u->held_end = h;
+    u->held_end  = &h->next;
+    u->n_held++;
+}
+
+static void hand_on(struct user_net *u, const struct net_header *header, u8 *frame, size_t len)
+{
+    if (!u->net.receive)
+        u->net.dropped++;
+    else if (u->held || !u->net.receive(u->net.ctx, header, frame, len))
+        hold(u, header, frame, len);
+}
+
+static void hand_on_joined(struct user_net *u)
+{
+    if (!u->join.segments)
+        return;
+    net_join_finish(&u->join);
+    hand_on(u, &u->join.header, u->join.frame, u->join.len);
+    u->join.segments = 0;
 }
 
 /* --- polling --- */
@@ -150,6 +187,7 @@ static void refresh(struct user_net *u)
 {
     u32 timeout_ms = UINT32_MAX;
     u->n_polls     = 0;
+    hand_on_joined(u);
     slirp_pollfds_fill(u->slirp, &timeout_ms, add_poll, u);
     for (unsigned i = 0; i < u->n_watched; i++)
         u->watched[i].wanted = false;
@@ -181,27 +219,23 @@ static void refresh_again(void *ctx)
 
 /* --- what slirp calls --- */
 
-static void hold(struct user_net *u, const void *frame, size_t len)
-{
-    if (u->n_held == HELD_MAX) {
-        u->net.dropped++;
-        return;
-    }
-    struct held *h = xalloc(sizeof(*h) + len);
-    h->len         = len;
-    memcpy(h->frame, frame, len);
-    *u->held_end = h;
-    u->held_end  = &h->next;
-    u->n_held++;
-}
-
+/* Slirp has computed all checksums itself. */
 static ssize_t cb_send(const void *frame, size_t len, void *opaque)
 {
-    struct user_net *u = opaque;
-    if (!u->net.receive)
+    struct user_net        *u     = opaque;
+    const struct net_header whole = {.flags = u->taken & NET_CSUM ? NET_DATA_VALID : 0};
+    u8                     *mine  = u->join.frame; /* free once the joined one is handed on */
+    if (len > sizeof(u->join.frame)) {
         u->net.dropped++;
-    else if (u->held || !u->net.receive(u->net.ctx, frame, len))
-        hold(u, frame, len);
+        return (ssize_t)len;
+    }
+    if (net_join_add(&u->join, u->taken, frame, len))
+        return (ssize_t)len;
+    hand_on_joined(u);
+    if (net_join_add(&u->join, u->taken, frame, len))
+        return (ssize_t)len;
+    memcpy(mine, frame, len);
+    hand_on(u, &whole, mine, len);
     return (ssize_t)len;
 }
 
@@ -280,17 +314,28 @@ static const SlirpCb callbacks = {
 
 /* --- the cable --- */
 
-static void user_send(struct netdev *net, const u8 *frame, size_t len)
+/* Slirp takes TCP segments of any size that IP has: what was to be cut need not be. */
+static void user_send(struct netdev *net, const struct net_header *header, u8 *frame, size_t len)
 {
     struct user_net *u = to_user(net);
+    if (!net_finish_csum(header, frame, len)) {
+        net->dropped++;
+        return;
+    }
     slirp_input(u->slirp, frame, (int)len);
     kick(u->again); /* once for many frames */
+}
+
+static void user_takes(struct netdev *net, unsigned abilities)
+{
+    to_user(net)->taken = abilities;
 }
 
 static void user_ready(struct netdev *net)
 {
     struct user_net *u = to_user(net);
-    while (u->held && net->receive && net->receive(net->ctx, u->held->frame, u->held->len)) {
+    while (u->held && net->receive &&
+           net->receive(net->ctx, &u->held->header, u->held->frame, u->held->len)) {
         struct held *h = u->held;
         u->held        = h->next;
         if (!u->held)
@@ -320,6 +365,7 @@ static const struct netdev_ops ops = {
     .name  = "user",
     .send  = user_send,
     .ready = user_ready,
+    .takes = user_takes,
     .close = user_close,
 };
 
@@ -349,6 +395,7 @@ int net_user_open(struct netdev **out, struct loop *loop, struct clock *clock,
 {
     struct user_net *u = xnew(struct user_net);
     u->net.ops         = &ops;
+    u->net.abilities   = NET_CSUM | NET_TSO4 | NET_TSO6;
     u->loop            = loop;
     u->clock           = clock;
     u->held_end        = &u->held;

@@ -34,15 +34,17 @@ static void run_loop(void)
 /* --- network --- */
 
 struct cable {
-    struct netdev net;
-    u8            frame[NET_FRAME_MAX];
-    size_t        len;
-    unsigned      sent, readied;
+    struct netdev     net;
+    u8                frame[NET_FRAME_MAX];
+    size_t            len;
+    unsigned          sent, readied, takes;
+    struct net_header header;
 };
 
-static void cable_send(struct netdev *net, const u8 *frame, size_t len)
+static void cable_send(struct netdev *net, const struct net_header *h, u8 *frame, size_t len)
 {
     struct cable *c = container_of(net, struct cable, net);
+    c->header       = *h;
     memcpy(c->frame, frame, len);
     c->len = len;
     c->sent++;
@@ -53,12 +55,19 @@ static void cable_ready(struct netdev *net)
     container_of(net, struct cable, net)->readied++;
 }
 
+static void cable_takes(struct netdev *net, unsigned abilities)
+{
+    container_of(net, struct cable, net)->takes = abilities;
+}
+
 static void cable_close(struct netdev *net)
 {
     free(container_of(net, struct cable, net));
 }
 
-static const struct netdev_ops cable_ops = {"cable", cable_send, cable_ready, cable_close};
+static const struct net_header plain;
+static const struct netdev_ops cable_ops = {"cable", cable_send, cable_ready, cable_takes,
+                                            cable_close};
 
 static void net_run(bool packed, bool indirect)
 {
@@ -71,7 +80,7 @@ static void net_run(bool packed, bool indirect)
     bed_init(&b);
     assert_int_equal(virtio_net_create(&dev, b.ram, &c->net, loop, (u8 *)"\2\3\4\5\6\7", NULL), 0);
     bed_plug(&b, dev);
-    assert_true(c->net.receive(c->net.ctx, frame, 60)); /* no driver yet: gone */
+    assert_true(c->net.receive(c->net.ctx, &plain, frame, 60)); /* no driver yet: gone */
     assert_true(bed_start(&b, 0, packed, indirect));
     assert_int_equal(bed_get32(&b, 0x100), 0x05040302);
     for (unsigned i = 0; i < sizeof(frame); i++)
@@ -92,22 +101,75 @@ static void net_run(bool packed, bool indirect)
     /* three small buffers: merged; two are not enough and stay */
     gpa              in = bed_alloc(&b, 2048);
     struct bed_piece rx = {in, 400, true}, rx2 = {in + 400, 400, true}, rx3 = {in + 800, 400, true};
-    assert_false(c->net.receive(c->net.ctx, frame, 1000));
+    assert_false(c->net.receive(c->net.ctx, &plain, frame, 1000));
     bed_add(&b, 0, &rx, 1);
     bed_add(&b, 0, &rx2, 1);
-    assert_false(c->net.receive(c->net.ctx, frame, 1000));
+    assert_false(c->net.receive(c->net.ctx, &plain, frame, 1000));
     assert_false(bed_used(&b, 0, &id, &len));
     bed_add(&b, 0, &rx3, 1);
     bed_kick(&b, 0);
     run_loop();
     assert_true(c->readied > 0);
-    assert_true(c->net.receive(c->net.ctx, frame, 1000));
+    assert_true(c->net.receive(c->net.ctx, &plain, frame, 1000));
     for (unsigned i = 0; i < 3; i++) {
         assert_true(bed_used(&b, 0, &id, &len));
         assert_int_equal(len, i == 2 ? 212 : 400);
     }
     assert_int_equal(*(u16 *)bed_at(&b, in + 10, 2), 3);
     assert_memory_equal(bed_at(&b, in + 12, 1000), frame, 1000);
+    bed_done(&b);
+    run_loop();
+}
+
+/* What is left to do with a frame goes through as it is, if the driver has said that it can. */
+static void test_net_offloads(void **state)
+{
+    struct bed        b;
+    struct virtio    *dev;
+    u32               id, len;
+    u8                frame[9000] = {0};
+    struct net_header tcp4        = {NET_NEEDS_CSUM, NET_GSO_TCP4, 54, 1460, 34, 16};
+    struct cable     *c           = xnew(struct cable);
+    (void)state;
+    c->net.ops       = &cable_ops;
+    c->net.abilities = NET_CSUM | NET_TSO4;
+    bed_init(&b);
+    assert_int_equal(virtio_net_create(&dev, b.ram, &c->net, loop, (u8 *)"\2\3\4\5\6\7", NULL), 0);
+    bed_plug(&b, dev);
+    assert_true(bed_start(&b, 0, false, false));
+    assert_true((dev->accepted & 0x1983) == 0x883); /* both sides: checksums, TSO4; no TSO6 */
+    run_loop();
+    assert_int_equal(c->takes, NET_CSUM | NET_TSO4);
+
+    gpa              out  = bed_alloc(&b, 10000);
+    struct bed_piece sent = {out, 12 + 9000, false};
+    memcpy(bed_at(&b, out, 10), &tcp4, 10);
+    assert_int_equal(bed_call(&b, 1, &sent, 1), 0);
+    assert_int_equal(c->len, 9000);
+    assert_memory_equal(&c->header, &tcp4, 10);
+    *(u8 *)bed_at(&b, out + 1, 1) = NET_GSO_TCP6; /* never offered */
+    assert_int_equal(bed_call(&b, 1, &sent, 1), 0);
+    assert_int_equal(c->sent, 1);
+
+    gpa              in = bed_alloc(&b, 10000);
+    struct bed_piece rx = {in, 10000, true};
+    bed_add(&b, 0, &rx, 1);
+    assert_true(c->net.receive(c->net.ctx, &tcp4, frame, 9000));
+    assert_true(bed_used(&b, 0, &id, &len) && len == 9012);
+    assert_memory_equal(bed_at(&b, in, 10), &tcp4, 10);
+
+    assert_true(bed_start(&b, 0x883, false, false)); /* a driver that takes nothing */
+    run_loop();
+    assert_int_equal(c->takes, 0);
+    bed_add(&b, 0, &rx, 1);
+    assert_true(c->net.receive(c->net.ctx, &tcp4, frame, 9000)); /* from before: lost */
+    assert_false(bed_used(&b, 0, &id, &len));
+    tcp4.gso  = NET_GSO_NONE;
+    frame[60] = 1;
+    assert_true(c->net.receive(c->net.ctx, &tcp4, frame, 100)); /* computed for it */
+    assert_true(bed_used(&b, 0, &id, &len) && len == 112);
+    u8 *got = bed_at(&b, in, 112);
+    assert_true(got[0] == 0 && got[12 + 50] == 0xfe && got[12 + 51] == 0xff);
     bed_done(&b);
     run_loop();
 }
@@ -333,7 +395,8 @@ static void test_vsock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_net),     cmocka_unit_test(test_balloon), cmocka_unit_test(test_9p),
+        cmocka_unit_test(test_net),     cmocka_unit_test(test_net_offloads),
+        cmocka_unit_test(test_balloon), cmocka_unit_test(test_9p),
         cmocka_unit_test(test_console), cmocka_unit_test(test_vsock),
     };
     if (loop_create(&loop, NULL) != 0)

@@ -19,17 +19,18 @@ static struct clock   *clk;
 static struct console *console;
 static char            dir[] = "/tmp/guise-fuzz-XXXXXX";
 
-static void echo(struct netdev *net, const u8 *frame, size_t len)
+static void echo(struct netdev *net, const struct net_header *h, u8 *frame, size_t len)
 {
     if (net->receive)
-        net->receive(net->ctx, frame, len);
+        net->receive(net->ctx, h, frame, len);
 }
 
 static void ready(struct netdev *net)
 {
-    static const u8 frame[64] = {1};
+    static u8                      frame[64] = {1};
+    static const struct net_header h;
     if (net->receive)
-        net->receive(net->ctx, frame, sizeof(frame));
+        net->receive(net->ctx, &h, frame, sizeof(frame));
 }
 
 static void closed(struct netdev *net)
@@ -37,7 +38,7 @@ static void closed(struct netdev *net)
     free(net);
 }
 
-static const struct netdev_ops echo_ops = {"echo", echo, ready, closed};
+static const struct netdev_ops echo_ops = {"echo", echo, ready, NULL, closed};
 
 static int make_blk(struct virtio **out, struct ram *ram)
 {
@@ -53,6 +54,7 @@ static int make_net(struct virtio **out, struct ram *ram)
 {
     struct netdev *net = xnew(struct netdev);
     net->ops           = &echo_ops;
+    net->abilities     = NET_CSUM | NET_TSO4 | NET_TSO6;
     return virtio_net_create(out, ram, net, loop, (const u8 *)"\2\0\0\0\0\1", NULL);
 }
 
