@@ -128,7 +128,9 @@ static void cut(struct expected *e, const struct net_join *j, bool is4)
     for (size_t at = data; at < j->len; at += h->segment) {
         size_t n = MIN((size_t)h->segment, j->len - at);
         u8     f[sizeof(e->frames[0].bytes)];
-        u32 seq = (u32)(all[tcp + 4] << 24 | all[tcp + 5] << 16 | all[tcp + 6] << 8 | all[tcp + 7]);
+        u32    seq = 0;
+        for (unsigned i = 4; i < 8; i++)
+            seq = seq << 8 | all[tcp + i];
         memcpy(f, j->frame, data);
         memcpy(f + data, j->frame + at, n);
         seq += (u32)(at - data);

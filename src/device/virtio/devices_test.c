@@ -259,6 +259,7 @@ static void test_console(void **state)
     run_loop();
     assert_true(bed_get32(&b, 0x70) & VIRTIO_NEEDS_RESET);
     bed_done(&b);
+    run_loop(); /* what was posted */
     console_destroy(console);
     char command[64];
     snprintf(command, sizeof(command), "rm -r %s", dir);
