@@ -6,6 +6,8 @@
 SAN    ?=
 WERROR ?=
 BUILD  ?= build$(if $(SAN),/$(SAN))
+# One name for one folder, or the dependencies that a build wrote would not fit the next.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 PREFIX ?= /usr/local
 CC     ?= cc
 
@@ -130,5 +132,5 @@ clean:
 	rm -rf build
 
 .PHONY: all tests fuzzers unit run check check-long quick bench docs install uninstall clean
-.SECONDARY:
+.PRECIOUS: $(BUILD)/obj/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -29,10 +29,10 @@ enum ir_type { IR_I8, IR_U8, IR_I16, IR_U16, IR_I32, IR_U32, IR_I64, IR_TYPES };
 
 typedef struct {
     u32 id;
-} val; /* a value, known within its block only */
+} ir_val; /* a value, known within its block only */
 typedef struct {
     u32 id;
-} label;
+} ir_label;
 
 enum { CODE_VARS = 64, CODE_SEATS = 8 };
 
@@ -48,7 +48,7 @@ struct code_context {
     u32 site;
     u32 link; /* the exit that was taken; CODE_NO_LINK: one without */
     u64 host_sp;
-    u64 spill[16];
+    u64 spill[64];
 };
 #define CODE_NO_LINK (~0u)
 #define CODE_POLLED  (~1u) /* the kind of a link that POLL left by */
@@ -115,31 +115,32 @@ void         code_destroy(struct code *);
 void         code_begin(struct code *);             /* with one block open, not yet a label */
 void         code_optimise(struct code *, bool on); /* on from the start */
 
-val   code_const(struct code *, u64);
-val   code_op(struct code *, enum ir_op, val a, val b);
-val   code_op1(struct code *, enum ir_op, val a);
-val   code_select(struct code *, val cond, val yes, val no);
-val   code_get(struct code *, unsigned var);
-void  code_set(struct code *, unsigned var, val);
-val   code_load(struct code *, enum ir_type, val base, i32 off);
-void  code_store(struct code *, enum ir_type, val base, i32 off, val);
-val   code_peek(struct code *, enum ir_type, i32 off);
-void  code_help(struct code *, u32 which);
-void  code_fence(struct code *);
-void  code_mark(struct code *, u32 tag); /* of the sites that follow */
-void  code_poll(struct code *, u32 units, u64 cookie);
-void  code_count(struct code *, u32 units);
-label code_label(struct code *);
-void  code_place(struct code *, label); /* ends the block before it, which must not fall through */
-void  code_branch(struct code *, val cond, label yes, label no);
-void  code_jump(struct code *, label);
-void  code_exit(struct code *, u32 kind, u64 cookie); /* kind 0: may be linked to a region */
-void  code_exit_to(struct code *, val key);
+ir_val   code_const(struct code *, u64);
+ir_val   code_op(struct code *, enum ir_op, ir_val a, ir_val b);
+ir_val   code_op1(struct code *, enum ir_op, ir_val a);
+ir_val   code_select(struct code *, ir_val cond, ir_val yes, ir_val no);
+ir_val   code_get(struct code *, unsigned var);
+void     code_set(struct code *, unsigned var, ir_val);
+ir_val   code_load(struct code *, enum ir_type, ir_val base, i32 off);
+void     code_store(struct code *, enum ir_type, ir_val base, i32 off, ir_val);
+ir_val   code_peek(struct code *, enum ir_type, i32 off);
+void     code_help(struct code *, u32 which);
+void     code_fence(struct code *);
+void     code_mark(struct code *, u32 tag); /* of the sites that follow */
+void     code_poll(struct code *, u32 units, u64 cookie);
+void     code_count(struct code *, u32 units);
+ir_label code_label(struct code *);
+void     code_place(struct code *,
+                    ir_label); /* ends the block before it, which must not fall through */
+void     code_branch(struct code *, ir_val cond, ir_label yes, ir_label no);
+void     code_jump(struct code *, ir_label);
+void     code_exit(struct code *, u32 kind, u64 cookie); /* kind 0: may be linked to a region */
+void     code_exit_to(struct code *, ir_val key);
 
 /* Back to what was there: for a builder that changes its mind within a block. */
 u32  code_point(const struct code *);
 void code_undo(struct code *, u32 point);
-bool code_is_const(const struct code *, val, u64 *out);
+bool code_is_const(const struct code *, ir_val, u64 *out);
 
 struct code_fn {
     const void *entry;
@@ -165,6 +166,9 @@ void code_link_set(struct code_cache *, u32 number, const void *entry); /* NULL:
 
 /* --- after leaving in the middle --- */
 
+/* Gives units back, from within access() or help(). */
+void code_uncount(struct code_context *, u32 units);
+
 /* Copies what the region of SITE kept in registers home. */
 void                    code_sync_home(const struct code_cache *, void *state, u32 fn);
 const struct code_site *code_site_at(const struct code_cache *, const void *host_pc);
@@ -174,7 +178,7 @@ struct code_eval {
     u64 *vars;
     i64  count;
     u64 (*load)(void *ctx, enum ir_type, u64 addr);
-    void (*store)(void *ctx, enum ir_type, u64 addr, u64 val);
+    void (*store)(void *ctx, enum ir_type, u64 addr, u64 value);
     void *ctx;
     u64   cookie; /* of the exit, or the key of EXIT_TO */
     u32   kind;   /* the exit's, CODE_TO: EXIT_TO, CODE_POLLED, CODE_LOST */

@@ -128,20 +128,20 @@ static void map_pages(struct state *s)
 }
 
 /* An address within memory, as a value. */
-static val address(struct code *c, val v)
+static ir_val address(struct code *c, ir_val v)
 {
     return code_op(c, IR_AND, v, code_const(c, MEM / 2 - 1));
 }
 
-static val pick(struct code *c, const val *vals, u32 n)
+static ir_val pick(struct code *c, const ir_val *vals, u32 n)
 {
     return below(4) ? vals[below(n)] : code_const(c, corner());
 }
 
 static void random_block(struct code *c)
 {
-    val v[64];
-    u32 n = 0, ops = 1 + below(24);
+    ir_val v[64];
+    u32    n = 0, ops = 1 + below(24);
     v[n++] = code_get(c, below(N_VARS));
     for (u32 i = 0; i < ops && n < 60; i++) {
         enum ir_op op = IR_ADD + below(IR_SELECT - IR_ADD + 1);
@@ -168,8 +168,8 @@ static void random_block(struct code *c)
 
 static void random_region(struct code *c)
 {
-    label labels[6];
-    u32   blocks = 1 + below(6);
+    ir_label labels[6];
+    u32      blocks = 1 + below(6);
     code_begin(c);
     for (u32 i = 0; i < blocks; i++)
         labels[i] = code_label(c);
@@ -179,7 +179,7 @@ static void random_region(struct code *c)
         code_place(c, labels[i]);
         code_poll(c, 1 + below(5), 100 + i);
         random_block(c);
-        val v = code_get(c, below(N_VARS));
+        ir_val v = code_get(c, below(N_VARS));
         switch (below(5)) {
         case 0:
             code_exit(c, below(3), rnd());

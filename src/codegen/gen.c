@@ -155,12 +155,12 @@ static void evict(struct gen *g, u8 reg)
     if (v == IR_NONE)
         return;
     struct value *x = &g->v[v];
-    if (!is_const(g, v) && x->in == IR_NONE && x->slot < 0) {
-        if (g->spills == (1u << GEN_SPILLS) - 1) {
+    if (x->left && !is_const(g, v) && x->in == IR_NONE && x->slot < 0) {
+        if (g->spills == ~0ull) {
             g->failed = true;
         } else {
-            x->slot = (i8)__builtin_ctz(~g->spills);
-            g->spills |= 1u << x->slot;
+            x->slot = (i8)__builtin_ctzll(~g->spills);
+            g->spills |= 1ull << x->slot;
             host_store_home(g, slot_off(g, x->slot), reg_loc(reg));
         }
     }
@@ -238,7 +238,7 @@ void gen_used(struct gen *g, u32 v)
     if (x->reg != NO_REG)
         g->owner[x->reg] = IR_NONE;
     if (x->slot >= 0)
-        g->spills_over |= 1u << x->slot; /* it may be read yet */
+        g->spills_over |= 1ull << x->slot; /* it may be read yet */
 }
 
 /* VAR is about to change: who still needs what it was gets a copy. */

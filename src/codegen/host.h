@@ -48,7 +48,7 @@ struct value {
     i8  slot; /* where it was spilled, or -1 */
 };
 
-enum { GEN_SPILLS = 16 };
+enum { GEN_SPILLS = 64 };
 
 struct gen {
     struct code       *c;
@@ -61,7 +61,7 @@ struct gen {
     u64                changed;             /* variables that the region sets */
     u32                owner[16];           /* of a temporary: a value, or IR_NONE */
     u32                locked;              /* registers of the operation at hand */
-    u32                spills, spills_over; /* slots in use; those that end with this operation */
+    u64                spills, spills_over; /* slots in use; those that end with this operation */
     bool               failed;
     TABLE(struct stub) stubs;
     TABLE(struct fixup) fixups;

@@ -82,12 +82,12 @@ static u32 add(struct code *c, struct ir i)
     return c->n++;
 }
 
-val code_const(struct code *c, u64 v)
+ir_val code_const(struct code *c, u64 v)
 {
-    return (val){add(c, (struct ir){.op = IR_CONST, .imm = (i64)v})};
+    return (ir_val){add(c, (struct ir){.op = IR_CONST, .imm = (i64)v})};
 }
 
-bool code_is_const(const struct code *c, val v, u64 *out)
+bool code_is_const(const struct code *c, ir_val v, u64 *out)
 {
     if (c->ir[v.id].op != IR_CONST)
         return false;
@@ -96,7 +96,7 @@ bool code_is_const(const struct code *c, val v, u64 *out)
 }
 
 /* Is it known to be its own low half, sign-extended? */
-static bool is_sx32(const struct code *c, val v)
+static bool is_sx32(const struct code *c, ir_val v)
 {
     const struct ir *i = &c->ir[v.id];
     if (i->op == IR_CONST)
@@ -105,7 +105,7 @@ static bool is_sx32(const struct code *c, val v)
         return i->type <= IR_I32;
     if (i->op == IR_AND) {
         u64 k;
-        return code_is_const(c, (val){i->b}, &k) && k < 0x80000000u;
+        return code_is_const(c, (ir_val){i->b}, &k) && k < 0x80000000u;
     }
     return ir_info[i->op].flags & IR_SX;
 }
@@ -135,14 +135,14 @@ static bool same_as_operand(enum ir_op op, u64 k)
 }
 
 /* a OP k by a cheaper operation. */
-static bool cheaper(struct code *c, enum ir_op op, val a, u64 k, val *out)
+static bool cheaper(struct code *c, enum ir_op op, ir_val a, u64 k, ir_val *out)
 {
     const struct ir *i = &c->ir[a.id];
     u64              inner;
     if (op == IR_SUB)
         return *out = code_op(c, IR_ADD, a, code_const(c, -k)), true;
-    if (op == IR_ADD && i->op == IR_ADD && code_is_const(c, (val){i->b}, &inner)) {
-        val base    = {i->a};
+    if (op == IR_ADD && i->op == IR_ADD && code_is_const(c, (ir_val){i->b}, &inner)) {
+        ir_val base = {i->a};
         return *out = code_op(c, IR_ADD, base, code_const(c, inner + k)), true;
     }
     if ((op == IR_AND || op == IR_MUL) && k == 0)
@@ -161,8 +161,8 @@ static bool cheaper(struct code *c, enum ir_op op, val a, u64 k, val *out)
         return *out = a, true;
     /* (x << 32) >> 32, (x << 48) >> 48 and so on */
     if ((op == IR_SHR || op == IR_SAR) && i->op == IR_SHL &&
-        code_is_const(c, (val){i->b}, &inner) && inner == k) {
-        val x = {i->a};
+        code_is_const(c, (ir_val){i->b}, &inner) && inner == k) {
+        ir_val x = {i->a};
         if (k == 32)
             return *out = code_op1(c, op == IR_SHR ? IR_ZX32 : IR_SX32, x), true;
         if (k == 48)
@@ -173,19 +173,19 @@ static bool cheaper(struct code *c, enum ir_op op, val a, u64 k, val *out)
     return false;
 }
 
-val code_op(struct code *c, enum ir_op op, val a, val b)
+ir_val code_op(struct code *c, enum ir_op op, ir_val a, ir_val b)
 {
-    u64 x, y;
-    val easy;
+    u64    x, y;
+    ir_val easy;
     if (c->plain)
-        return (val){add(c, (struct ir){.op = (u8)op, .a = a.id, .b = b.id})};
+        return (ir_val){add(c, (struct ir){.op = (u8)op, .a = a.id, .b = b.id})};
     if (code_is_const(c, a, &x)) {
         if (code_is_const(c, b, &y))
             return code_const(c, ir_meaning(op, x, y, 0));
         if (ir_info[op].flags & IR_COMM) {
-            val swap = a;
-            a        = b;
-            b        = swap;
+            ir_val swap = a;
+            a           = b;
+            b           = swap;
         }
     }
     if (code_is_const(c, b, &y)) {
@@ -198,44 +198,42 @@ val code_op(struct code *c, enum ir_op op, val a, val b)
         return code_const(c, 0);
     if (a.id == b.id && (op == IR_AND || op == IR_OR))
         return a;
-    return (val){add(c, (struct ir){.op = (u8)op, .a = a.id, .b = b.id})};
+    return (ir_val){add(c, (struct ir){.op = (u8)op, .a = a.id, .b = b.id})};
 }
 
-val code_op1(struct code *c, enum ir_op op, val a)
+ir_val code_op1(struct code *c, enum ir_op op, ir_val a)
 {
     const struct ir *i = &c->ir[a.id];
     u64              x;
     if (c->plain)
-        return (val){add(c, (struct ir){.op = (u8)op, .a = a.id})};
+        return (ir_val){add(c, (struct ir){.op = (u8)op, .a = a.id})};
     if (code_is_const(c, a, &x))
         return code_const(c, ir_meaning(op, x, 0, 0));
     if (op == IR_SX32 && is_sx32(c, a))
         return a;
     if (op == IR_ZX32 && (i->op == IR_ZX8 || i->op == IR_ZX16 || i->op == IR_ZX32))
         return a;
-    if ((op == IR_ZX32 || op == IR_SX32) && (i->op == IR_SX32 || i->op == IR_ZX32))
-        return code_op1(c, op, (val){i->a});
     if (op == i->op && (op == IR_SX8 || op == IR_SX16 || op == IR_ZX8 || op == IR_ZX16))
         return a;
-    return (val){add(c, (struct ir){.op = (u8)op, .a = a.id})};
+    return (ir_val){add(c, (struct ir){.op = (u8)op, .a = a.id})};
 }
 
-val code_select(struct code *c, val cond, val yes, val no)
+ir_val code_select(struct code *c, ir_val cond, ir_val yes, ir_val no)
 {
     u64 k;
     if (!c->plain && code_is_const(c, cond, &k))
         return k ? yes : no;
-    return (val){add(c, (struct ir){.op = IR_SELECT, .a = cond.id, .b = yes.id, .c = no.id})};
+    return (ir_val){add(c, (struct ir){.op = IR_SELECT, .a = cond.id, .b = yes.id, .c = no.id})};
 }
 
-val code_get(struct code *c, unsigned var)
+ir_val code_get(struct code *c, unsigned var)
 {
     if (c->plain || c->cur[var] == IR_NONE)
         c->cur[var] = add(c, (struct ir){.op = IR_GET, .imm = var});
-    return (val){c->cur[var]};
+    return (ir_val){c->cur[var]};
 }
 
-void code_set(struct code *c, unsigned var, val v)
+void code_set(struct code *c, unsigned var, ir_val v)
 {
     if (!c->plain && c->cur[var] == v.id)
         return;
@@ -244,37 +242,37 @@ void code_set(struct code *c, unsigned var, val v)
 }
 
 /* Moves a constant part of BASE to *off. */
-static val split_base(const struct code *c, val base, i32 *off)
+static ir_val split_base(const struct code *c, ir_val base, i32 *off)
 {
     const struct ir *i = &c->ir[base.id];
     u64              k;
-    if (!c->plain && i->op == IR_ADD && code_is_const(c, (val){i->b}, &k)) {
+    if (!c->plain && i->op == IR_ADD && code_is_const(c, (ir_val){i->b}, &k)) {
         i64 sum = (i64)k + *off;
         if ((i64)k == (i32)k && sum == (i32)sum && sum > -(1 << 20) && sum < 1 << 20) {
             *off = (i32)sum;
-            return (val){i->a};
+            return (ir_val){i->a};
         }
     }
     return base;
 }
 
-val code_load(struct code *c, enum ir_type type, val base, i32 off)
+ir_val code_load(struct code *c, enum ir_type type, ir_val base, i32 off)
 {
     base = split_base(c, base, &off);
-    return (val){add(
+    return (ir_val){add(
         c, (struct ir){.op = IR_LOAD, .type = (u8)type, .a = base.id, .c = c->tag, .imm = off})};
 }
 
-void code_store(struct code *c, enum ir_type type, val base, i32 off, val v)
+void code_store(struct code *c, enum ir_type type, ir_val base, i32 off, ir_val v)
 {
     base = split_base(c, base, &off);
     add(c, (struct ir){
                .op = IR_STORE, .type = (u8)type, .a = base.id, .b = v.id, .c = c->tag, .imm = off});
 }
 
-val code_peek(struct code *c, enum ir_type type, i32 off)
+ir_val code_peek(struct code *c, enum ir_type type, i32 off)
 {
-    return (val){add(c, (struct ir){.op = IR_PEEK, .type = (u8)type, .imm = off})};
+    return (ir_val){add(c, (struct ir){.op = IR_PEEK, .type = (u8)type, .imm = off})};
 }
 
 void code_help(struct code *c, u32 which)
@@ -303,19 +301,19 @@ void code_count(struct code *c, u32 units)
     add(c, (struct ir){.op = IR_COUNT, .b = units});
 }
 
-label code_label(struct code *c)
+ir_label code_label(struct code *c)
 {
-    return (label){c->n_labels++};
+    return (ir_label){c->n_labels++};
 }
 
-void code_place(struct code *c, label l)
+void code_place(struct code *c, ir_label l)
 {
     assert(c->n && ir_is_flow(&c->ir[c->n - 1]));
     open_block(c);
     add(c, (struct ir){.op = IR_BLOCK, .imm = l.id});
 }
 
-void code_branch(struct code *c, val cond, label yes, label no)
+void code_branch(struct code *c, ir_val cond, ir_label yes, ir_label no)
 {
     u64 k;
     if (code_is_const(c, cond, &k))
@@ -324,7 +322,7 @@ void code_branch(struct code *c, val cond, label yes, label no)
         add(c, (struct ir){.op = IR_BRANCH, .a = cond.id, .b = yes.id, .c = no.id});
 }
 
-void code_jump(struct code *c, label l)
+void code_jump(struct code *c, ir_label l)
 {
     add(c, (struct ir){.op = IR_JUMP, .b = l.id});
 }
@@ -334,7 +332,7 @@ void code_exit(struct code *c, u32 kind, u64 cookie)
     add(c, (struct ir){.op = IR_EXIT, .b = kind, .imm = (i64)cookie});
 }
 
-void code_exit_to(struct code *c, val key)
+void code_exit_to(struct code *c, ir_val key)
 {
     add(c, (struct ir){.op = IR_EXIT_TO, .a = key.id});
 }

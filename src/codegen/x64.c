@@ -267,7 +267,7 @@ static void do_shift(struct gen *g, u32 index, const struct ir *i)
 {
     const struct shift *s = &shifts[i->op];
     u64                 count;
-    if (code_is_const(g->c, (val){i->b}, &count)) {
+    if (code_is_const(g->c, (ir_val){i->b}, &count)) {
         shift_by_const(g, index, i, count);
         return;
     }
@@ -775,6 +775,11 @@ void host_patch_jump(struct code_cache *k, u32 where, u32 to)
 {
     u32 rel = to - (where + 4);
     __atomic_store_n((u32 *)(k->rw + where), rel, __ATOMIC_RELEASE);
+}
+
+void code_uncount(struct code_context *ctx, u32 units)
+{
+    ctx->gpr[R14] += units;
 }
 
 /* --- trampolines --- */

@@ -105,6 +105,7 @@ static int add_harts(struct machine *m, struct err *err)
         struct rv64_config config = {
             .hart_id = i,
             .sbi     = m->firmware == FIRMWARE_BUILTIN,
+            .jit     = m->jit,
             .tohost  = m->tohost,
             .told    = tell_tohost,
             .ctx     = m,

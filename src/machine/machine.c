@@ -58,6 +58,7 @@ static int machine_create(struct instance *instance, struct err *err)
     pthread_cond_init(&m->changed, NULL);
     m->n_harts  = instance->spec->cpus;
     m->firmware = firmware_of(instance->spec);
+    m->jit      = instance->spec->engine && !strcmp(instance->spec->engine, "jit");
     m->watcher  = watcher_create(m);
     console_watch(instance->console, watcher_saw, m->watcher);
     int rc = check(instance->spec, err);
@@ -227,7 +228,7 @@ static void machine_destroy(struct instance *instance)
     pthread_mutex_destroy(&m->lock);
 }
 
-static const char *const engines[] = {"interp", NULL};
+static const char *const engines[] = {"jit", "interp", NULL};
 
 const struct kind machine_kind = {
     .name    = "machine",

@@ -55,7 +55,7 @@ void machine_probe(const struct spec *spec, struct probe *out)
     struct err  err;
     *out = (struct probe){.engine = spec->engine ? spec->engine : "interp"};
     snprintf(out->engine_why, sizeof(out->engine_why), "%s",
-             spec->engine ? "--engine asks for it" : "the only one there is for riscv64");
+             spec->engine ? "--engine asks for it" : "the default for riscv64");
     if (file_open(&f, spec->workload, &err)) {
         snprintf(out->why, sizeof(out->why), "%.150s", err.text);
         return;

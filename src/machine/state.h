@@ -54,6 +54,7 @@ struct machine {
     struct fdt      fdt;
     struct device  *plic, *clint;
     enum firmware   firmware;
+    bool            jit; /* the engine */
     struct entry    entry;
     u64             tohost;           /* gpa of HTIF's word; 0: none */
     bool            workload_is_disk; /* then it is the first disk */

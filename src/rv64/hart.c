@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "memory/ram.h"
 #include "rv64/fp.h"
+#include "rv64/jit.h"
 
 /* Gets the hart's attention at the next block border, and out of rv64_wait. Any thread. */
 static void call(struct rv64_hart *h)
@@ -125,6 +126,8 @@ static bool go(struct rv64_hart *h)
     rv64_take_interrupt(h);
     if ((h->tracer && h->tracer->insn) || h->n_watches || h->budget_end - h->icount < EXACT)
         step(h);
+    else if (h->jit)
+        rv64_jit_run(h);
     else
         rv64_interp(h, false);
     h->skip_break = ~0ull;
@@ -201,6 +204,7 @@ static void hart_destroy(struct vcpu *v)
         return;
     struct rv64_hart *h = to_hart(v);
     clock_disarm(v->clock, &h->stimer);
+    rv64_jit_destroy(h);
     rv64_decoder_done(h);
     free(h);
 }
@@ -250,6 +254,7 @@ void rv64_reset(struct vcpu *v)
     rv64_pmp_changed(h);
     rv64_views_changed(h);
     rv64_flush_blocks(h);
+    rv64_jit_flush(h);
 }
 
 void rv64_set_tohost(struct vcpu *v, gpa addr)
@@ -275,6 +280,11 @@ int rv64_create(struct vcpu **out, const struct rv64_config *config, struct ram 
         return err_set(err, ENOMEM, "no memory for the code of hart %u", config->hart_id);
     }
     rv64_reset(&h->vcpu);
+    int rc = config->jit ? rv64_jit_create(h, err) : 0;
+    if (rc) {
+        hart_destroy(&h->vcpu);
+        return rc;
+    }
     *out = &h->vcpu;
     return 0;
 }
@@ -315,6 +325,7 @@ void rv64_breakpoints(struct vcpu *v, const gva *addrs, unsigned n)
     h->n_breaks         = MIN(n, (unsigned)BREAKS_MAX);
     memcpy(h->breaks, addrs, h->n_breaks * sizeof(*addrs));
     rv64_flush_blocks(h);
+    rv64_jit_flush(h);
 }
 
 void rv64_watchpoints(struct vcpu *v, const struct rv64_watch *watches, unsigned n)
@@ -414,6 +425,7 @@ int rv64_load(struct vcpu *v, struct snap *snap, struct err *err)
     rv64_pmp_changed(h);
     rv64_views_changed(h);
     rv64_flush_blocks(h);
+    rv64_jit_flush(h);
     rv64_update_stimer(h);
     return 0;
 }

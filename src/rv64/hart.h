@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/types.h"
+#include "codegen/codegen.h"
 #include "rv64/rv64.h"
 #include "vm/clock.h"
 
@@ -120,6 +121,8 @@ struct pmp {
 
 enum { BREAKS_MAX = 256, WATCHES_MAX = 64 };
 
+struct rv64_jit;
+
 struct rv64_hart {
     struct vcpu vcpu;
 
@@ -136,6 +139,12 @@ struct rv64_hart {
     u32           frm;
     u32           fflags; /* outside run(); inside, the host's MXCSR has them */
     u8            mode;
+
+    /* The translator's (jit.c) */
+    struct rv64_jit    *jit; /* NULL: the interpreter runs */
+    i64                 jit_count;
+    struct code_jump   *jit_jumps;
+    struct code_context jit_context;
 
     /* CSRs */
     u64           mstatus; /* without FS, SD, UXL, SXL */

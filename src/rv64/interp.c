@@ -62,6 +62,8 @@ static u32 word_at(const struct block *b, unsigned off)
         __VA_ARGS__;                                                                               \
     } while (0)
 
+#define FPM FP
+
 #define RM                                                                                         \
     ({                                                                                             \
         unsigned rm_ = op->imm & 7;                                                                \

@@ -11,6 +11,7 @@
 #include "memory/ram.h"
 #include "rv64/fp.h"
 #include "rv64/hart.h"
+#include "rv64/jit.h"
 
 enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128 };
 #define PTE_N        (1ull << 63)
@@ -23,6 +24,7 @@ static void forget(struct rv64_hart *h, unsigned views, unsigned modes)
     memset(h->tlbs, 0xff, views * sizeof(h->tlbs[0]));
     memset(h->itlb, 0xff, modes * sizeof(h->itlb[0]));
     memset(h->jump_tables, 0xff, modes * sizeof(h->jump_tables[0]));
+    rv64_jit_forget(h, modes);
     h->superpages = 0;
 }
 
@@ -51,6 +53,7 @@ void rv64_flush_page(struct rv64_hart *h, gva addr)
     for (unsigned m = 0; m <= RV64_S; m++)
         h->itlb[m][i % ITLB_SIZE].tag = ~0ull;
     memset(h->jump_tables, 0xff, (RV64_S + 1) * sizeof(h->jump_tables[0]));
+    rv64_jit_forget(h, RV64_S + 1);
 }
 
 /* --- physical memory protection: Volume II, 3.7 --- */

@@ -28,6 +28,7 @@ enum {
 
 struct rv64_config {
     unsigned hart_id;
+    bool     jit;    /* translated code, else the interpreter */
     bool     sbi;    /* environment calls from S mode end run() with VCPU_SYSCALL */
     gva      reset;  /* pc after reset */
     gpa      tohost; /* HTIF: told() hears of what is written to this word; 0: none */

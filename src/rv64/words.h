@@ -20,7 +20,7 @@ static inline u64 word_rem(i64 a, i64 b)
     return b == -1 ? 0 : (u64)(a % b);
 }
 
-static inline u64 rv64_orc_b(u64 x)
+static inline u64 word_orc_b(u64 x)
 {
     u64 low = 0x0101010101010101u;
     x |= x >> 4;
@@ -29,14 +29,14 @@ static inline u64 rv64_orc_b(u64 x)
     return (x & low) * 0xff;
 }
 
-static inline u64 rv64_brev8(u64 x)
+static inline u64 word_brev8(u64 x)
 {
     x = (x >> 1 & 0x5555555555555555u) | (x & 0x5555555555555555u) << 1;
     x = (x >> 2 & 0x3333333333333333u) | (x & 0x3333333333333333u) << 2;
     return (x >> 4 & 0x0f0f0f0f0f0f0f0fu) | (x & 0x0f0f0f0f0f0f0f0fu) << 4;
 }
 
-static unsigned __int128 rv64_clmul(u64 a, u64 b)
+static inline unsigned __int128 word_clmul(u64 a, u64 b)
 {
     unsigned __int128 r = 0, wide = a;
     for (; b; b >>= 1, wide <<= 1)
@@ -91,6 +91,11 @@ static unsigned __int128 rv64_clmul(u64 a, u64 b)
 #define LTU(a, b)       ((a) < (b))
 #define GEU(a, b)       ((a) >= (b))
 #define SELECT(c, a, b) ((c) ? (a) : (b))
+#define ORC_B(a)        word_orc_b(a)
+#define BREV8(a)        word_brev8(a)
+#define CLMUL(a, b)     ((u64)word_clmul(a, b))
+#define CLMULR(a, b)    ((u64)(word_clmul(a, b) >> 63))
+#define CLMULH(a, b)    ((u64)(word_clmul(a, b) >> 64))
 #define BOX_S(v)        ((u64)(u32)(v) | 0xffffffff00000000u)
 #define BOX_H(v)        ((u64)(u16)(v) | 0xffffffffffff0000u)
 

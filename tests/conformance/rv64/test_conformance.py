@@ -32,9 +32,11 @@ def build(tmp_path_factory):
     return one
 
 
+@pytest.mark.parametrize("engine", ["interp", "jit"])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_guise(guise, build, name):
-    done = guise.run("run", "--firmware", "none", "-m", "16m", "--cpus", "2", build(name), timeout=60)
+def test_guise(guise, build, name, engine):
+    done = guise.run("run", "--engine", engine, "--firmware", "none", "-m", "16m", "--cpus", "2",
+                     build(name), timeout=60)
     assert done.stdout.replace("\r", "").endswith("PASS\n") and done.returncode == 0, done
 
 

@@ -1,0 +1,304 @@
+/* rv64/jit.c - the engine jit: finds or makes translated code, runs it, and sees to what it
+ * leaves for.
+ *
+ * Everything here is one hart's, as the interpreter's blocks are. Code is found by physical
+ * address; a direct link between regions stays on one page, so it holds as long as the bytes
+ * do: after fence.i all links are cut, and each region is compared with its bytes before it is
+ * used again. Jumps off the page go through a table by virtual address, one for each mode, which
+ * is emptied when translations change. Between entering and leaving translated code runs a
+ * bounded number of instructions, so wishes of others wait at most that long. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rv64/jit.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { CODE_BYTES = 32 << 20, STRETCH = 20000 };
+
+/* The state pointer stands where most of x is within reach of a byte. */
+static void *state_of(struct rv64_hart *h)
+{
+    return &h->x[16];
+}
+static struct rv64_hart *hart_of(void *state)
+{
+    return container_of((u64(*)[33])((u64 *)state - 16), struct rv64_hart, x);
+}
+#define STATE_OFF(m) ((i32)offsetof(struct rv64_hart, m) - (i32)offsetof(struct rv64_hart, x[16]))
+
+/* --- called from translated code --- */
+
+static gva pc_of(const struct rv64_hart *h, const struct code_site *s)
+{
+    return (h->jit->regions[s->fn]->pc & PAGE_MASK) | s->tag % PAGE_SIZE;
+}
+
+/* The instruction there was not done, nor what stands behind it. */
+static bool trapped(struct rv64_hart *h, const struct code_site *s)
+{
+    code_uncount(&h->jit_context, s->tag >> 12);
+    return false;
+}
+
+static bool do_access(void *state, const struct code_site *s)
+{
+    static const u8   widths[IR_TYPES] = {[IR_I8] = 1,  [IR_U8] = 1,  [IR_I16] = 2, [IR_U16] = 2,
+                                          [IR_I32] = 4, [IR_U32] = 4, [IR_I64] = 8};
+    struct rv64_hart *h                = hart_of(state);
+    unsigned          width            = widths[s->what];
+    u64               v                = h->jit_context.data;
+    h->pc                              = pc_of(h, s);
+    if (s->store)
+        return !rv64_store_slow(h, h->jit_context.addr, width, v) || trapped(h, s);
+    if (rv64_load_slow(h, h->jit_context.addr, width, &v))
+        return trapped(h, s);
+    bool is_signed      = s->what == IR_I8 || s->what == IR_I16 || s->what == IR_I32;
+    h->jit_context.data = is_signed ? (u64)sext(v, 8 * width) : v;
+    return true;
+}
+
+static bool do_help(void *state, const struct code_site *s)
+{
+    struct rv64_hart    *h = hart_of(state);
+    const struct helped *d = &h->jit->helped[s->what];
+    h->pc                  = pc_of(h, s);
+    return rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
+}
+
+/* --- what is kept --- */
+
+/* Registers that stay in the host's from region to region, the most used ones. */
+static const u8 seated[CODE_SEATS] = {2, 10, 11, 12, 13, 14, 15, 8};
+
+static void describe(struct code_frame *f)
+{
+    *f = (struct code_frame){.n_vars          = VARS,
+                             .context         = STATE_OFF(jit_context),
+                             .count           = STATE_OFF(jit_count),
+                             .key             = STATE_OFF(pc),
+                             .jumps           = STATE_OFF(jit_jumps),
+                             .jump_bits       = JIT_JUMP_BITS,
+                             .window          = WINDOW_PAGED,
+                             .window_base     = STATE_OFF(tlb),
+                             .load_table      = offsetof(struct tlb, load),
+                             .store_table     = offsetof(struct tlb, store),
+                             .page_bits       = PAGE_BITS,
+                             .page_index_bits = 8,
+                             .access          = do_access,
+                             .help            = do_help};
+    _Static_assert(TLB_SIZE == 256, "page_index_bits");
+    for (unsigned i = 0; i < 32; i++) {
+        f->vars[i]          = (struct code_var){STATE_OFF(x[0]) + 8 * (i32)i, -1};
+        f->vars[VAR_F0 + i] = (struct code_var){STATE_OFF(f[0]) + 8 * (i32)i, -1};
+    }
+    for (i8 i = 0; i < CODE_SEATS; i++)
+        f->vars[seated[i]].seat = i;
+}
+
+int rv64_jit_create(struct rv64_hart *h, struct err *err)
+{
+    struct code_frame frame;
+    struct rv64_jit  *j = try_alloc(1, sizeof(*j));
+    if (!j)
+        return err_set(err, ENOMEM, "no memory for the translator");
+    describe(&frame);
+    int rc = code_cache_create(&j->cache, &frame, CODE_BYTES, err);
+    if (rc) {
+        free(j);
+        return rc;
+    }
+    j->code = code_create(j->cache);
+    h->jit  = j;
+    memset(j->tables, 0xff, sizeof(j->tables));
+    return 0;
+}
+
+void rv64_jit_flush(struct rv64_hart *h)
+{
+    struct rv64_jit *j = h->jit;
+    if (!j)
+        return;
+    for (u32 i = 0; i < j->n_regions; i++) {
+        free(j->regions[i]->raw);
+        free(j->regions[i]);
+    }
+    code_cache_flush(j->cache);
+    memset(j->hash, 0, sizeof(j->hash));
+    memset(j->tables, 0xff, sizeof(j->tables));
+    j->n_regions = j->n_helped = j->n_linked = 0;
+    j->n_flushes++;
+}
+
+void rv64_jit_destroy(struct rv64_hart *h)
+{
+    struct rv64_jit *j = h->jit;
+    if (!j)
+        return;
+    rv64_jit_flush(h);
+    code_destroy(j->code);
+    code_cache_destroy(j->cache);
+    free(j->regions);
+    free(j->helped);
+    free(j->linked);
+    free(j);
+    h->jit = NULL;
+}
+
+void rv64_jit_forget(struct rv64_hart *h, unsigned modes)
+{
+    struct rv64_jit *j = h->jit;
+    for (unsigned i = 0; j && i < 2 * modes; i++)
+        if (j->table_used[i]) {
+            memset(j->tables[i], 0xff, sizeof(j->tables[i]));
+            j->table_used[i] = false;
+        }
+}
+
+/* After fence.i: every way into a region leads through find() again. */
+static void cut_links(struct rv64_hart *h)
+{
+    struct rv64_jit *j = h->jit;
+    for (u32 i = 0; i < j->n_linked; i++)
+        code_link_set(j->cache, j->linked[i], NULL);
+    j->n_linked = 0;
+    rv64_jit_forget(h, JIT_TABLES / 2);
+    j->epoch = h->epoch;
+}
+
+static void add_link(struct rv64_jit *j, u32 link, const void *entry)
+{
+    if (j->n_linked == j->room_linked) {
+        j->room_linked = j->room_linked ? 2 * j->room_linked : 1024;
+        j->linked      = xrealloc(j->linked, j->room_linked * sizeof(u32));
+    }
+    j->linked[j->n_linked++] = link;
+    code_link_set(j->cache, link, entry);
+}
+
+/* --- finding code --- */
+
+static struct region *recall(struct rv64_hart *h, gpa pa, const u8 *page)
+{
+    for (struct region **at = &h->jit->hash[(pa >> 1) % JIT_HASH]; *at; at = &(*at)->next) {
+        struct region *r = *at;
+        if (r->pa != pa || r->pc != h->pc || r->fp != (h->fs == 3))
+            continue;
+        if (r->epoch != h->epoch && memcmp(r->raw, page + r->lo, r->bytes)) {
+            *at = r->next; /* its code stays until the next flush, but nobody finds it */
+            return NULL;
+        }
+        r->epoch = h->epoch;
+        return r;
+    }
+    return NULL;
+}
+
+static void number(struct rv64_jit *j, struct region *r)
+{
+    if (j->n_regions == j->room_regions) {
+        j->room_regions = j->room_regions ? 2 * j->room_regions : 1024;
+        j->regions      = xrealloc(j->regions, j->room_regions * sizeof(*j->regions));
+    }
+    j->regions[j->n_regions++] = r;
+}
+
+static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page)
+{
+    struct rv64_jit *j = h->jit;
+    struct region   *r = xnew(struct region);
+    *r     = (struct region){.pa = pa, .pc = h->pc, .fp = h->fs == 3, .epoch = h->epoch};
+    int rc = rv64_translate(h, r, page);
+    if (rc == -ENOSPC && code_cache_used(j->cache) > CODE_BYTES / 2) {
+        rv64_jit_flush(h);
+        rc = rv64_translate(h, r, page);
+    }
+    if (rc) {
+        free(r);
+        return NULL;
+    }
+    r->raw = xalloc(r->bytes);
+    memcpy(r->raw, page + r->lo, r->bytes);
+    number(j, r);
+    struct region **chain = &j->hash[(pa >> 1) % JIT_HASH];
+    r->next               = *chain;
+    *chain                = r;
+    h->n_blocks++;
+    return r;
+}
+
+/* The code at h->pc. NULL: a trap was taken (*step false), or the interpreter shall do the
+ * instruction (*step true). */
+static const void *find(struct rv64_hart *h, bool *step)
+{
+    struct rv64_jit  *j     = h->jit;
+    unsigned          table = 2u * h->mode + (h->fs == 3);
+    struct code_jump *e     = &j->tables[table][(h->pc >> 1) % (1 << JIT_JUMP_BITS)];
+    gpa               pa;
+    const u8         *host;
+    h->jit_jumps = j->tables[table];
+    *step        = false;
+    if (e->key == h->pc)
+        return e->code;
+    int rc = rv64_fetch(h, h->pc, &pa, &host);
+    if (rc < 0)
+        return NULL;
+    const u8      *page = host - h->pc % PAGE_SIZE;
+    struct region *r    = rc ? NULL : recall(h, pa, page);
+    if (!r && !rc) {
+        h->n_block_misses++;
+        r = make(h, pa, page);
+    }
+    if (!r) {
+        *step = true;
+        return NULL;
+    }
+    *e                   = (struct code_jump){h->pc, r->entry};
+    j->table_used[table] = true;
+    return r->entry;
+}
+
+/* --- running --- */
+
+/* Runs from ENTRY on. Returns the link that it left by, if that may be set. */
+static u32 run(struct rv64_hart *h, const void *entry, u64 limit, bool *step)
+{
+    i64 stretch  = (i64)MIN(limit - h->icount, (u64)STRETCH);
+    h->jit_count = stretch;
+    u32 link     = code_run(h->jit->cache, state_of(h), entry);
+    h->icount += (u64)(stretch - h->jit_count);
+    if (link == CODE_NO_LINK)
+        return CODE_NO_LINK; /* h->pc is set */
+    const struct code_link *l = code_link(h->jit->cache, link);
+    h->pc                     = l->cookie;
+    *step = l->kind == EXIT_STEP || (l->kind == CODE_POLLED && h->jit_count == stretch);
+    return l->kind == EXIT_CHAIN ? link : CODE_NO_LINK;
+}
+
+void rv64_jit_run(struct rv64_hart *h)
+{
+    struct rv64_jit *j    = h->jit;
+    u32              link = CODE_NO_LINK;
+    for (;;) {
+        u64 limit = atomic_load_explicit(&h->limit, memory_order_relaxed);
+        if (h->icount >= limit)
+            return;
+        if (unlikely(j->epoch != h->epoch)) {
+            cut_links(h);
+            link = CODE_NO_LINK;
+        }
+        bool        step;
+        u64         flushes = j->n_flushes;
+        const void *entry   = find(h, &step);
+        if (entry && link != CODE_NO_LINK && flushes == j->n_flushes)
+            add_link(j, link, entry);
+        link = CODE_NO_LINK;
+        if (entry)
+            link = run(h, entry, limit, &step);
+        if (step) {
+            rv64_interp(h, true);
+            if (h->exit->why != VCPU_KICKED)
+                return;
+        }
+    }
+}

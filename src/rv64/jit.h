@@ -1,0 +1,72 @@
+/* rv64/jit.h - the translator's own state, shared by jit.c, translate.c and rows.c. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RV64_JIT_H
+#define RV64_JIT_H
+
+#include "codegen/codegen.h"
+#include "rv64/hart.h"
+#include "rv64/isa.h"
+
+/* Variables of the code generator: x1 to x31 by number (0 is never used), then f0 to f31. */
+enum { VAR_F0 = 32, VARS = 64 };
+
+/* Exits of translated code that are not just the way to other code. */
+enum { EXIT_CHAIN, EXIT_STEP }; /* STEP: the instruction there is the interpreter's */
+
+enum { JIT_JUMP_BITS = 10, JIT_HASH = 8192, JIT_TABLES = 8, REGION_INSNS = 128 };
+
+/* Translated guest code: some instructions of one page, entered at its first. */
+struct region {
+    gpa            pa; /* of where it is entered */
+    gva            pc;
+    bool           fp;    /* made for a hart whose floating-point state is dirty */
+    u16            lo;    /* the bytes it was made of: where on the page */
+    u16            bytes; /* and how many */
+    u8            *raw;   /* a copy of them */
+    u64            epoch; /* the hart's, when they were last known to be right */
+    const void    *entry;
+    struct region *next; /* in its hash chain */
+};
+
+/* An instruction that translated code has done by its function. */
+struct helped {
+    struct op op;
+    u32       raw;
+    u16       row;
+};
+
+struct rv64_jit {
+    struct code_cache *cache;
+    struct code       *code;
+    struct region     *hash[JIT_HASH];
+    struct region    **regions; /* by the code's number */
+    u32                n_regions, room_regions;
+    struct helped     *helped;
+    u32                n_helped, room_helped;
+    u32               *linked; /* links that were set */
+    u32                n_linked, room_linked;
+    u64                epoch;
+    struct code_jump   tables[JIT_TABLES][1 << JIT_JUMP_BITS]; /* by mode, and fp */
+    bool               table_used[JIT_TABLES];
+    u64                n_flushes;
+};
+
+typedef bool (*rv64_row_fn)(struct rv64_hart *, const struct op *, u32 raw);
+extern const rv64_row_fn rv64_row_fns[RV64_ROWS];
+
+/* translate.c: builds the region at R->pc from its PAGE (all of it, at the host). Fills in the
+ * rest of R but for raw. -ENOSPC: flush first. */
+int rv64_translate(struct rv64_hart *, struct region *r, const u8 *page);
+
+/* A site's tag: where on its page the instruction is, and how many of its block's count it and
+ * those behind it are. */
+#define TAG(page_offset, remaining) ((u32)(page_offset) | (u32)(remaining) << 12)
+
+/* jit.c */
+int  rv64_jit_create(struct rv64_hart *, struct err *err);
+void rv64_jit_destroy(struct rv64_hart *);
+void rv64_jit_flush(struct rv64_hart *);                  /* all regions */
+void rv64_jit_forget(struct rv64_hart *, unsigned modes); /* of modes below: where jumps go */
+void rv64_jit_run(struct rv64_hart *);                    /* as rv64_interp(h, false) */
+
+#endif

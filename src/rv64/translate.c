@@ -1,0 +1,472 @@
+/* rv64/translate.c - from guest instructions to the code generator's operations.
+ *
+ * A region is what can be reached from its entry by branches and plain jumps on the same page,
+ * up to a limit. insn.def's words are defined here as calls of the generator; a row with a word
+ * that has no such meaning becomes a call of its function (rows.c), and a system instruction an
+ * exit to the interpreter. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "rv64/jit.h"
+
+enum { HALVES = PAGE_SIZE / 2, THUNKS = 2 * REGION_INSNS };
+
+struct insn {
+    u32       word, raw;
+    u16       row;
+    u8        length;
+    bool      legal;
+    struct op op;
+};
+
+struct tr {
+    struct rv64_hart  *h;
+    struct code       *c;
+    struct region     *r;
+    const u8          *page;
+    gva                base; /* the page's address */
+    struct insn        insns[REGION_INSNS];
+    u32                n;
+    u16                at[HALVES]; /* 1 + the instruction that begins there */
+    u8                 leads[HALVES / 8], head[HALVES / 8], labelled[HALVES / 8];
+    ir_label           labels[HALVES];
+    const struct insn *i; /* the one at hand */
+    u32                off;
+    bool               fallback, ended;
+    struct {
+        ir_label l;
+        gva      pc;
+    } thunks[THUNKS]; /* ways out of the region */
+    u32 n_thunks;
+};
+
+static bool has(const u8 *set, u32 half)
+{
+    return set[half / 8] >> (half % 8) & 1;
+}
+
+static void put(u8 *set, u32 half)
+{
+    set[half / 8] |= (u8)(1u << (half % 8));
+}
+
+/* --- what belongs to the region --- */
+
+static bool decode(struct tr *t, u32 half, struct insn *out)
+{
+    const u8 *p  = t->page + 2 * half;
+    u32       lo = p[0] | (u32)p[1] << 8;
+    *out         = (struct insn){.length = (lo & 3) == 3 ? 4 : 2, .raw = lo};
+    if (out->length == 4) {
+        if (half + 2 > HALVES)
+            return false;
+        out->raw |= (u32)p[2] << 16 | (u32)p[3] << 24;
+    }
+    u32 w      = out->length == 4 ? out->raw : rv64_expand((u16)lo);
+    int row    = w ? rv64_find(w) : -1;
+    out->word  = w;
+    out->legal = row >= 0;
+    if (row < 0)
+        return true;
+    const struct rv64_format_info *f = &rv64_formats[rv64_rows[row].format];
+    out->row                         = (u16)row;
+    out->op                          = (struct op){.imm = (i32)rv64_immediate(f->imm, w),
+                                                   .rd  = (u8)bits(w, 11, 7),
+                                                   .rs1 = (u8)bits(w, 19, 15),
+                                                   .rs2 = (u8)bits(w, 24, 20)};
+    if (out->op.rd == 0 && f->text[0] == 'd' && f->imm != IMM_word)
+        out->op.rd = 32;
+    return true;
+}
+
+static bool is_break(const struct rv64_hart *h, gva pc)
+{
+    for (unsigned i = 0; i < h->n_breaks; i++)
+        if (h->breaks[i] == pc)
+            return true;
+    return false;
+}
+
+static bool on_page(const struct tr *t, gva pc)
+{
+    return (pc & PAGE_MASK) == t->base;
+}
+
+struct todo {
+    u16 halves[REGION_INSNS];
+    u32 n;
+};
+
+static void lead_to(struct tr *t, struct todo *todo, gva from, gva to)
+{
+    u32 half = to % PAGE_SIZE / 2;
+    if (!on_page(t, to))
+        return;
+    put(t->leads, half);
+    if (to <= from)
+        put(t->head, half);
+    if (!t->at[half] && todo->n < REGION_INSNS)
+        todo->halves[todo->n++] = (u16)half;
+}
+
+/* Decodes straight on from HALF. */
+static void follow(struct tr *t, struct todo *todo, u32 half)
+{
+    while (half < HALVES && !t->at[half] && t->n < REGION_INSNS) {
+        struct insn *i  = &t->insns[t->n];
+        gva          pc = t->base + 2 * half;
+        if (!decode(t, half, i) || (t->h->n_breaks && is_break(t->h, pc)))
+            return;
+        t->at[half]           = (u16)++t->n;
+        enum rv64_format f    = i->legal ? rv64_rows[i->row].format : FORMAT_N;
+        gva              to   = pc + (u64)(i64)i->op.imm;
+        bool             call = f == FORMAT_J && (i->op.rd == 1 || i->op.rd == 5);
+        half += i->length / 2;
+        if (f == FORMAT_B) {
+            lead_to(t, todo, pc, to);
+            if (half < HALVES)
+                put(t->leads, half);
+        } else if (f == FORMAT_J && !call) {
+            lead_to(t, todo, pc, to);
+        }
+        if (rv64_formats[f].flow == FLOW_END)
+            return;
+    }
+    if (half < HALVES)
+        put(t->leads, half); /* what was there already is gone on to */
+}
+
+static void discover(struct tr *t)
+{
+    struct todo todo = {.halves = {(u16)(t->r->pc % PAGE_SIZE / 2)}, .n = 1};
+    put(t->leads, todo.halves[0]);
+    for (u32 k = 0; k < todo.n; k++)
+        follow(t, &todo, todo.halves[k]);
+}
+
+/* --- the words of insn.def --- */
+
+static ir_val constant(struct tr *t, u64 v)
+{
+    return code_const(t->c, v);
+}
+
+static ir_val get_x(struct tr *t, u8 reg)
+{
+    return reg ? code_get(t->c, reg) : constant(t, 0);
+}
+
+static void set_x(struct tr *t, u8 reg, ir_val v)
+{
+    if (reg < 32 && reg)
+        code_set(t->c, reg, v);
+}
+
+static ir_label label_at(struct tr *t, u32 half)
+{
+    if (!has(t->labelled, half)) {
+        put(t->labelled, half);
+        t->labels[half] = code_label(t->c);
+    }
+    return t->labels[half];
+}
+
+/* The label of PC: in the region, or of a way out. */
+static ir_label way_to(struct tr *t, gva pc)
+{
+    if (on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
+        return label_at(t, pc % PAGE_SIZE / 2);
+    for (u32 k = 0; k < t->n_thunks; k++)
+        if (t->thunks[k].pc == pc)
+            return t->thunks[k].l;
+    assert(t->n_thunks < THUNKS);
+    t->thunks[t->n_thunks].pc         = pc;
+    return t->thunks[t->n_thunks++].l = code_label(t->c);
+}
+
+static void leave_to(struct tr *t, gva pc)
+{
+    if (on_page(t, pc))
+        code_exit(t->c, EXIT_CHAIN, pc);
+    else
+        code_exit_to(t->c, constant(t, pc));
+}
+
+static void go_to(struct tr *t, gva pc)
+{
+    if (on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
+        code_jump(t->c, label_at(t, pc % PAGE_SIZE / 2));
+    else
+        leave_to(t, pc);
+    t->ended = true;
+}
+
+static void step_at(struct tr *t, gva pc)
+{
+    code_exit(t->c, EXIT_STEP, pc);
+    t->ended = true;
+}
+
+static void jump(struct tr *t, gva to)
+{
+    if (t->i->op.rd == 1 || t->i->op.rd == 5) {
+        leave_to(t, to); /* a call: code of its own */
+        t->ended = true;
+    } else {
+        go_to(t, to);
+    }
+}
+
+static ir_val binary(struct tr *t, enum ir_op op, ir_val a, ir_val b)
+{
+    return code_op(t->c, op, a, b);
+}
+
+enum {
+    TYPE_i8  = IR_I8,
+    TYPE_u8  = IR_U8,
+    TYPE_i16 = IR_I16,
+    TYPE_u16 = IR_U16,
+    TYPE_i32 = IR_I32,
+    TYPE_u32 = IR_U32,
+    TYPE_u64 = IR_I64
+};
+
+#define HERE      (t->base + t->off)
+#define VALUE     ir_val
+#define K(number) constant(t, number)
+#define IMM       constant(t, (u64)(i64)t->i->op.imm)
+#define TARGET    (HERE + (u64)(i64)t->i->op.imm)
+#define NEXT_PC   (HERE + t->i->length)
+#define RS1       get_x(t, t->i->op.rs1)
+#define RS2       get_x(t, t->i->op.rs2)
+#define RD(v)     set_x(t, t->i->op.rd, (v))
+#define FRS1      code_get(t->c, VAR_F0 + t->i->op.rs1)
+#define FRS2      code_get(t->c, VAR_F0 + t->i->op.rs2)
+#define FRD(v)    code_set(t->c, VAR_F0 + t->i->op.rd % 32, (v))
+#define BOX_S(v)  OR(ZX32(v), K(0xffffffff00000000u))
+#define BOX_H(v)  OR(ZX16(v), K(0xffffffffffff0000u))
+
+#define UNARY(op, a) code_op1(t->c, IR_##op, (a))
+#define SX8(a)       UNARY(SX8, a)
+#define SX16(a)      UNARY(SX16, a)
+#define SX32(a)      UNARY(SX32, a)
+#define ZX8(a)       UNARY(ZX8, a)
+#define ZX16(a)      UNARY(ZX16, a)
+#define ZX32(a)      UNARY(ZX32, a)
+#define NOT(a)       UNARY(NOT, a)
+#define CLZ(a)       UNARY(CLZ, a)
+#define CTZ(a)       UNARY(CTZ, a)
+#define POPCNT(a)    UNARY(POPCNT, a)
+#define BSWAP(a)     UNARY(BSWAP, a)
+
+#define BINARY(op, a, b) binary(t, IR_##op, (a), (b))
+#define ADD(a, b)        BINARY(ADD, a, b)
+#define SUB(a, b)        BINARY(SUB, a, b)
+#define AND(a, b)        BINARY(AND, a, b)
+#define OR(a, b)         BINARY(OR, a, b)
+#define XOR(a, b)        BINARY(XOR, a, b)
+#define ANDN(a, b)       BINARY(ANDN, a, b)
+#define SHL(a, b)        BINARY(SHL, a, b)
+#define SHR(a, b)        BINARY(SHR, a, b)
+#define SAR(a, b)        BINARY(SAR, a, b)
+#define ROL(a, b)        BINARY(ROL, a, b)
+#define ROR(a, b)        BINARY(ROR, a, b)
+#define SHR32(a, b)      BINARY(SHR32, a, b)
+#define SAR32(a, b)      BINARY(SAR32, a, b)
+#define ROL32(a, b)      BINARY(ROL32, a, b)
+#define ROR32(a, b)      BINARY(ROR32, a, b)
+#define MUL(a, b)        BINARY(MUL, a, b)
+#define MULH(a, b)       BINARY(MULH, a, b)
+#define MULHU(a, b)      BINARY(MULHU, a, b)
+#define DIV(a, b)        BINARY(DIV, a, b)
+#define DIVU(a, b)       BINARY(DIVU, a, b)
+#define REM(a, b)        BINARY(REM, a, b)
+#define REMU(a, b)       BINARY(REMU, a, b)
+#define DIV32(a, b)      BINARY(DIV32, a, b)
+#define DIVU32(a, b)     BINARY(DIVU32, a, b)
+#define REM32(a, b)      BINARY(REM32, a, b)
+#define REMU32(a, b)     BINARY(REMU32, a, b)
+#define EQ(a, b)         BINARY(EQ, a, b)
+#define NE(a, b)         BINARY(NE, a, b)
+#define LT(a, b)         BINARY(LT, a, b)
+#define GE(a, b)         BINARY(GE, a, b)
+#define LTU(a, b)        BINARY(LTU, a, b)
+#define GEU(a, b)        BINARY(GEU, a, b)
+#define SELECT(c_, a, b) code_select(t->c, (c_), (a), (b))
+
+#define LOAD(T, address)     code_load(t->c, (enum ir_type)TYPE_##T, (address), 0)
+#define STORE(T, address, v) code_store(t->c, (enum ir_type)TYPE_##T, (address), 0, (v))
+#define BRANCH(cond)                                                                               \
+    do {                                                                                           \
+        ir_val cond_ = (cond);                                                                     \
+        code_branch(t->c, cond_, way_to(t, TARGET), way_to(t, NEXT_PC));                           \
+        t->ended = true;                                                                           \
+    } while (0)
+#define JUMP(to)     jump(t, to)
+#define JUMP_TO(to)  (code_exit_to(t->c, (to)), t->ended = true)
+#define FALLBACK()   (t->fallback = true)
+#define SYS(f)       (void)t
+#define CALL(f)      FALLBACK()
+#define AMO(width)   FALLBACK()
+#define FENCE()      fence(t)
+#define FP(...)      FALLBACK()
+#define FPM(...)     __VA_ARGS__
+#define ORC_B(a)     other(t, (a))
+#define BREV8(a)     other(t, (a))
+#define CLMUL(a, b)  other(t, (a))
+#define CLMULR(a, b) other(t, (a))
+#define CLMULH(a, b) other(t, (a))
+
+/* A value that the generator cannot make. */
+static ir_val other(struct tr *t, ir_val any)
+{
+    t->fallback = true;
+    return any;
+}
+
+/* Volume I, 2.7. Only a store before a load needs the host's help. */
+static void fence(struct tr *t)
+{
+    if ((t->i->op.imm >> 24 & 1) && (t->i->op.imm >> 21 & 1))
+        code_fence(t->c);
+}
+
+#define INSN(name, format, mask, match, ...)                                                       \
+    static void do_##name(struct tr *t)                                                            \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+    }
+#include "rv64/insn.def"
+#undef INSN
+
+static void (*const words[RV64_ROWS])(struct tr *) = {
+#define INSN(name, ...) [INSN_##name] = do_##name,
+#include "rv64/insn.def"
+#undef INSN
+};
+
+/* --- blocks --- */
+
+static u32 help_number(struct tr *t)
+{
+    struct rv64_jit *j = t->h->jit;
+    if (j->n_helped == j->room_helped) {
+        j->room_helped = j->room_helped ? 2 * j->room_helped : 1024;
+        j->helped      = xrealloc(j->helped, j->room_helped * sizeof(*j->helped));
+    }
+    j->helped[j->n_helped] = (struct helped){.op = t->i->op, .raw = t->i->raw, .row = t->i->row};
+    return j->n_helped++;
+}
+
+/* Does it name a floating-point register? See format.def. */
+static bool is_fp(const struct insn *i)
+{
+    return strpbrk(rv64_formats[rv64_rows[i->row].format].text, "DSTR") != NULL;
+}
+
+/* Left to the interpreter. */
+static bool is_step(const struct tr *t, const struct insn *i)
+{
+    if (!i->legal || (!t->r->fp && is_fp(i)))
+        return true;
+    enum rv64_format f = rv64_rows[i->row].format;
+    return rv64_formats[f].flow == FLOW_END && f != FORMAT_J && f != FORMAT_JR;
+}
+
+static void one(struct tr *t)
+{
+    u32 point = code_point(t->c);
+    if (is_step(t, t->i)) {
+        step_at(t, HERE);
+        return;
+    }
+    t->fallback = false;
+    words[t->i->row](t);
+    if (t->fallback) {
+        code_undo(t->c, point);
+        code_help(t->c, help_number(t));
+    }
+}
+
+/* How many of the instructions from HALF on are counted by its block. */
+static u32 block_length(const struct tr *t, u32 half)
+{
+    u32 n = 0;
+    do {
+        const struct insn *i = &t->insns[t->at[half] - 1];
+        if (is_step(t, i))
+            return n;
+        n++;
+        half += i->length / 2;
+        if (rv64_formats[rv64_rows[i->row].format].flow != FLOW_PLAIN)
+            return n;
+    } while (half < HALVES && t->at[half] && !has(t->leads, half));
+    return n;
+}
+
+static void block(struct tr *t, u32 half, bool polls)
+{
+    u32 n = block_length(t, half), done = 0;
+    t->ended = false;
+    if (polls)
+        code_poll(t->c, n, t->base + 2 * half);
+    else if (n)
+        code_count(t->c, n);
+    do {
+        t->i   = &t->insns[t->at[half] - 1];
+        t->off = 2 * half;
+        code_mark(t->c, TAG(t->off, n - done));
+        one(t);
+        done++;
+        half += t->i->length / 2;
+    } while (!t->ended && half < HALVES && t->at[half] && !has(t->leads, half));
+    if (!t->ended)
+        go_to(t, t->base + 2 * half);
+}
+
+static void blocks(struct tr *t)
+{
+    u32 entry = t->r->pc % PAGE_SIZE / 2;
+    code_begin(t->c);
+    code_jump(t->c, label_at(t, entry));
+    for (u32 k = 0; k < HALVES; k++) {
+        u32 half = (entry + k) % HALVES;
+        if (!t->at[half] || !has(t->leads, half))
+            continue;
+        code_place(t->c, label_at(t, half));
+        block(t, half, half == entry || has(t->head, half));
+    }
+    for (u32 k = 0; k < t->n_thunks; k++) {
+        code_place(t->c, t->thunks[k].l);
+        leave_to(t, t->thunks[k].pc);
+    }
+}
+
+static void span(struct tr *t)
+{
+    u32 lo = HALVES, hi = 0;
+    for (u32 half = 0; half < HALVES; half++)
+        if (t->at[half]) {
+            lo = MIN(lo, half);
+            hi = half + t->insns[t->at[half] - 1].length / 2u;
+        }
+    t->r->lo    = (u16)(2 * lo);
+    t->r->bytes = (u16)(2 * (hi - lo));
+}
+
+int rv64_translate(struct rv64_hart *h, struct region *r, const u8 *page)
+{
+    struct tr      t = {.h = h, .c = h->jit->code, .r = r, .page = page, .base = r->pc & PAGE_MASK};
+    struct code_fn fn;
+    discover(&t);
+    if (!t.n)
+        return -ENOENT;
+    blocks(&t);
+    span(&t);
+    int rc = code_finish(t.c, &fn);
+    if (!rc)
+        r->entry = fn.entry;
+    return rc;
+}
