@@ -51,6 +51,12 @@ ifeq ($(findstring clang,$(CC)),)
 $(BUILD)/obj/rv64/interp.o: ALL_CFLAGS += -fno-gcse -fno-crossjumping
 endif
 
+# What each row of insn.def does, as a macro BODY_name: fused.def puts two after each other.
+$(BUILD)/rv64/bodies.h: src/rv64/insn.def
+	@mkdir -p $(@D)
+	@sed -n 's/^INSN(\([a-z0-9_]*\), [A-Z0-9]*, 0x[0-9a-f]*, 0x[0-9a-f]*, \(.*\))\( \/\*.*\)\?$$/#define BODY_\1 \2/p' $< > $@
+$(BUILD)/obj/rv64/interp.o: $(BUILD)/rv64/bodies.h
+
 # amocas.q is the host's 16-byte compare-and-swap.
 ifeq ($(shell uname -m),x86_64)
 $(BUILD)/obj/rv64/atomic.o: ALL_CFLAGS += -mcx16

@@ -16,7 +16,16 @@ enum {
     BLOCK_SLOTS = 2 * BLOCK_INSNS + 2,
     BLOCK_ROOM  = sizeof(struct block) + BLOCK_SLOTS * sizeof(struct op) + 4 * BLOCK_INSNS + 16
 };
-enum { LABEL_ILLEGAL = RV64_ROWS, LABEL_NEXT, LABEL_STOP, LABEL_BREAK };
+enum { LABEL_ILLEGAL = RV64_ROWS, LABEL_NEXT, LABEL_STOP, LABEL_BREAK, LABEL_FUSED };
+
+/* The pairs that the interpreter does in one piece; those of one first row stand together. */
+static const struct {
+    u16 first, second;
+} fused[] = {
+#define FUSE(a, b) {INSN_##a, INSN_##b},
+#include "rv64/fused.def"
+#undef FUSE
+};
 
 /* Sorts the rows by bits 6..2, which every row pins, so that finding one is a short walk. */
 static void make_buckets(struct rv64_hart *h)
@@ -31,6 +40,13 @@ static void make_buckets(struct rv64_hart *h)
     h->bucket_start[32] = (u16)n;
 }
 
+static void find_fused(struct rv64_hart *h)
+{
+    memset(h->fused_from, 0xff, sizeof(h->fused_from));
+    for (unsigned i = ARRAY_SIZE(fused); i-- > 0;)
+        h->fused_from[fused[i].first] = (u8)i;
+}
+
 int rv64_decoder_init(struct rv64_hart *h)
 {
     h->labels      = rv64_interp_labels();
@@ -38,6 +54,7 @@ int rv64_decoder_init(struct rv64_hart *h)
     h->scratch     = xalloc(BLOCK_ROOM);
     h->arena       = try_alloc(1, ARENA_BYTES);
     make_buckets(h);
+    find_fused(h);
     return h->arena ? 0 : -ENOMEM;
 }
 
@@ -81,6 +98,7 @@ struct maker {
     struct block     *b;
     gva               pc; /* of the block's start */
     u32               slots;
+    int               row; /* of the last op, if it may begin a pair; or -1 */
 };
 
 static void add_link(struct maker *m, gva target, u32 length)
@@ -90,6 +108,25 @@ static void add_link(struct maker *m, gva target, u32 length)
     *l                = (struct link){.count     = m->b->insns + 1,
                                       .same_page = length && ((here ^ target) & PAGE_MASK) == 0 &&
                                                    ((m->pc ^ target) & PAGE_MASK) == 0};
+}
+
+/* Lets the op before this one do both, where there is a piece for the two. The second op stays
+ * what it is: its operands are read from there. */
+static void fuse(struct maker *m, struct op *op, int row)
+{
+    int first = m->row;
+    m->row    = row;
+    if (first < 0)
+        return;
+    for (unsigned i = m->h->fused_from[first]; i < ARRAY_SIZE(fused); i++) {
+        if (fused[i].first != first)
+            return;
+        if (fused[i].second == row) {
+            op[-1].go = m->h->labels[LABEL_FUSED + i];
+            m->row    = -1;
+            return;
+        }
+    }
 }
 
 /* Decodes WORD, LENGTH bytes long, at the end of the block. Returns whether the block ends. */
@@ -115,9 +152,12 @@ static bool add_insn(struct maker *m, u32 word, u32 length)
             op->rd = 32;
         if (rv64_rows[row].format == FORMAT_J || rv64_rows[row].format == FORMAT_JR)
             op->rs2 = (u8)length;
-        if (flow != FLOW_PLAIN)
+        fuse(m, op, row);
+        if (flow != FLOW_PLAIN) {
+            m->row = -1;
             add_link(m, m->pc + b->bytes + (u64)op->imm,
                      rv64_rows[row].format == FORMAT_B || rv64_rows[row].format == FORMAT_J);
+        }
     }
     b->bytes += length;
     b->insns++;
@@ -172,7 +212,7 @@ static struct block *make(struct rv64_hart *h, gva pc, gpa pa, const u8 *host)
     if (h->arena_used + BLOCK_ROOM > ARENA_BYTES)
         rv64_flush_blocks(h);
     struct block *b = (struct block *)(h->arena + h->arena_used);
-    struct maker  m = {.h = h, .b = b, .pc = pc};
+    struct maker  m = {.h = h, .b = b, .pc = pc, .row = -1};
     *b              = (struct block){.pa = pa, .epoch = h->epoch};
     if (!fill(&m, host, PAGE_SIZE - pa % PAGE_SIZE))
         return NULL;
@@ -252,7 +292,7 @@ struct block *rv64_block_one(struct rv64_hart *h, gva pc, u32 *word)
     if (word)
         *word = w;
     struct block *b = h->scratch;
-    struct maker  m = {.h = h, .b = b, .pc = pc};
+    struct maker  m = {.h = h, .b = b, .pc = pc, .row = -1};
     *b              = (struct block){.pa = pa, .epoch = h->epoch - 1};
     if (is_break(h, pc) && h->skip_break != pc)
         add_next(&m, LABEL_BREAK);

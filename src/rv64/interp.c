@@ -11,6 +11,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "rv64/bodies.h" /* made of insn.def */
 #include "rv64/fp.h"
 #include "rv64/hart.h"
 #include "rv64/words.h"
@@ -179,7 +180,14 @@ static const void *const *run_blocks(struct rv64_hart *h, bool one)
 #define INSN(name, ...) &&do_##name,
 #include "rv64/insn.def"
 #undef INSN
-        &&do_illegal, &&do_next, &&do_stop, &&do_break};
+        &&do_illegal,
+        &&do_next,
+        &&do_stop,
+        &&do_break,
+#define FUSE(a, b) &&do_##a##_##b,
+#include "rv64/fused.def"
+#undef FUSE
+    };
     if (!h)
         return labels;
 
@@ -236,6 +244,21 @@ enter:
     goto * op->go;
 #include "rv64/insn.def"
 #undef INSN
+
+/* Two rows, the second without a jump before it. Each has its own op. */
+#define FUSE(a, b)                                                                                 \
+    do_##a##_##b:                                                                                  \
+    {                                                                                              \
+        BODY_##a;                                                                                  \
+    }                                                                                              \
+    op++;                                                                                          \
+    {                                                                                              \
+        BODY_##b;                                                                                  \
+    }                                                                                              \
+    op++;                                                                                          \
+    goto * op->go;
+#include "rv64/fused.def"
+#undef FUSE
 
 do_illegal:
     ILLEGAL();

@@ -1,7 +1,8 @@
 /* tests/diff/our_probe.c - executes cases by our own hart: what is tested.
  *
  * The two pages that a case can see lie at the same addresses as under Linux, untranslated; a
- * trap goes to M mode, where a breakpoint waits. */
+ * trap goes to M mode, where a breakpoint waits. Each case runs twice, as blocks and instruction
+ * by instruction, and must end alike. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ enum {
     MEPC           = 0x341,
     MCAUSE         = 0x342,
     MTVAL          = 0x343,
+    MINSTRET       = 0xb02,
     PMPCFG0        = 0x3a0,
     PMPADDR0       = 0x3b0,
     SENVCFG        = 0x10a
@@ -78,7 +80,10 @@ static u32 signal_of(u64 cause)
     return cause < ARRAY_SIZE(table) ? table[cause] : 0;
 }
 
-static void run(const struct diff_case *c, struct diff_reply *r)
+enum { BY_STEPS = 100, BY_BLOCKS = 1000000 }; /* near its budget's end a hart goes by steps */
+
+/* Returns how many instructions retired. */
+static u64 run(const struct diff_case *c, u64 budget, struct diff_reply *r)
 {
     struct vcpu_exit end;
     put_code(c);
@@ -91,7 +96,8 @@ static void run(const struct diff_case *c, struct diff_reply *r)
     }
     set(RV64_REG_MODE, RV64_U);
     set(RV64_REG_PC, DIFF_CODE + DIFF_ENTRY);
-    hart->ops->run(hart, 100, &end);
+    u64 before = get(RV64_REG_CSR0 + MINSTRET);
+    hart->ops->run(hart, budget, &end);
 
     u64 cause = get(RV64_REG_CSR0 + MCAUSE);
     *r        = (struct diff_reply){.status = end.why == VCPU_BREAK ? signal_of(cause) : 0};
@@ -104,6 +110,23 @@ static void run(const struct diff_case *c, struct diff_reply *r)
         r->f[i] = get(RV64_REG_F0 + i);
     }
     ram_read(ram, DIFF_DATA, r->data, DIFF_BYTES);
+    return get(RV64_REG_CSR0 + MINSTRET) - before;
+}
+
+static bool run_both(const struct diff_case *c, struct diff_reply *r)
+{
+    struct diff_reply stepped;
+    u8                page[DIFF_PAGE]; /* a case may store behind the bytes that it sets */
+    ram_read(ram, DIFF_DATA, page, sizeof(page));
+    u64 steps = run(c, BY_STEPS, &stepped);
+    ram_write(ram, DIFF_DATA, page, sizeof(page));
+    u64 count = run(c, BY_BLOCKS, r);
+    if (steps == count && !memcmp(r, &stepped, sizeof(stepped)))
+        return true;
+    fprintf(stderr, "our_probe: by steps %llu instructions to pc %llx, by blocks %llu to %llx\n",
+            (unsigned long long)steps, (unsigned long long)stepped.pc, (unsigned long long)count,
+            (unsigned long long)r->pc);
+    return false;
 }
 
 static bool all(bool out, void *p, size_t len)
@@ -150,8 +173,7 @@ int main(void)
     struct diff_reply r;
     set_up();
     while (all(false, &c, sizeof(c))) {
-        run(&c, &r);
-        if (!all(true, &r, sizeof(r)))
+        if (!run_both(&c, &r) || !all(true, &r, sizeof(r)))
             return 1;
     }
     return 0;

@@ -45,6 +45,12 @@ def test_each_instruction(tools):
     assert status == 0, f"seed {day}\n{said}"
 
 
+def test_pairs_done_in_one_piece(tools):
+    day = int(time.time()) // 86400
+    status, said = run(tools, "-m", "pairs", "-n", 100000, "-s", day)
+    assert status == 0, f"seed {day}\n{said}"
+
+
 def test_all_compressed(tools):
     status, said = run(tools, "-m", "rvc")
     assert status == 0, said
