@@ -37,6 +37,10 @@ typedef u64 gva; /* guest virtual address */
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define UNUSED            __attribute__((unused))
 
+/* A counter that one thread moves on, or several under a lock, and any thread reads. */
+#define count_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)
+#define count_read(p)   __atomic_load_n((p), __ATOMIC_RELAXED)
+
 /* The struct of type T whose member M the pointer P points at. */
 #define container_of(p, T, m) ((T *)((char *)(p)-offsetof(T, m)))
 

@@ -201,13 +201,15 @@ static void machine_stats(struct instance *instance, struct stats *stats)
         stats_add(stats, c.mmio, "", "cpu%u.mmio", i);
         stats_add(stats, c.blocks, "", "cpu%u.blocks_decoded", i);
     }
-    for (unsigned i = 0; (dev = bus_device(m->bus, i)); i++)
-        if (dev->reads || dev->writes) {
-            stats_add(stats, dev->reads, "", "%s@%llx.reads", dev->ops->name,
+    for (unsigned i = 0; (dev = bus_device(m->bus, i)); i++) {
+        u64 reads = count_read(&dev->reads), writes = count_read(&dev->writes);
+        if (reads || writes) {
+            stats_add(stats, reads, "", "%s@%llx.reads", dev->ops->name,
                       (unsigned long long)dev->base);
-            stats_add(stats, dev->writes, "", "%s@%llx.writes", dev->ops->name,
+            stats_add(stats, writes, "", "%s@%llx.writes", dev->ops->name,
                       (unsigned long long)dev->base);
         }
+    }
 }
 
 static void machine_destroy(struct instance *instance)

@@ -88,7 +88,7 @@ int bus_read(struct bus *bus, u64 addr, unsigned width, u64 *val)
         return -EINVAL;
     pthread_mutex_lock(&dev->lock);
     *val = dev->ops->read(dev, off, width);
-    dev->reads++;
+    count_add(&dev->reads, 1);
     pthread_mutex_unlock(&dev->lock);
     if (unlikely(bus->spy != NULL))
         bus->spy(bus->spy_ctx, dev, off, width, *val, false);
@@ -107,7 +107,7 @@ int bus_write(struct bus *bus, u64 addr, unsigned width, u64 val)
         bus->spy(bus->spy_ctx, dev, off, width, val, true);
     pthread_mutex_lock(&dev->lock);
     dev->ops->write(dev, off, width, val);
-    dev->writes++;
+    count_add(&dev->writes, 1);
     pthread_mutex_unlock(&dev->lock);
     return 0;
 }

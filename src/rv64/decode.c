@@ -220,7 +220,7 @@ static struct block *make(struct rv64_hart *h, gva pc, gpa pa, const u8 *host)
     memcpy(raw, host, b->bytes);
     b->raw = raw;
     h->arena_used += ALIGN_UP((u64)(raw - (u8 *)b) + b->bytes + 4, 16);
-    h->n_blocks++;
+    count_add(&h->n_blocks, 1);
 
     struct block **chain = &h->hash[(pa >> 1) % HASH];
     b->next              = *chain;
@@ -256,7 +256,7 @@ struct block *rv64_block_at(struct rv64_hart *h, gva pc)
         return rc < 0 ? NULL : rv64_block_one(h, pc, NULL);
     struct block *b = recall(h, pa, host);
     if (!b) {
-        h->n_block_misses++;
+        count_add(&h->n_block_misses, 1);
         b = make(h, pc, pa, host);
     }
     if (!b)

@@ -347,14 +347,14 @@ void rv64_trace(struct vcpu *v, const struct rv64_tracer *t)
 void rv64_counts(const struct vcpu *v, struct rv64_counts *out)
 {
     const struct rv64_hart *h = to_hart(v);
-    *out                      = (struct rv64_counts){.instructions = h->icount,
-                                                     .traps        = h->n_traps,
-                                                     .interrupts   = h->n_interrupts,
-                                                     .tlb_misses   = h->n_tlb_misses,
-                                                     .page_walks   = h->n_walks,
-                                                     .mmio         = h->n_mmio,
-                                                     .blocks       = h->n_blocks,
-                                                     .block_misses = h->n_block_misses};
+    *out                      = (struct rv64_counts){.instructions = count_read(&h->icount),
+                                                     .traps        = count_read(&h->n_traps),
+                                                     .interrupts   = count_read(&h->n_interrupts),
+                                                     .tlb_misses   = count_read(&h->n_tlb_misses),
+                                                     .page_walks   = count_read(&h->n_walks),
+                                                     .mmio         = count_read(&h->n_mmio),
+                                                     .blocks       = count_read(&h->n_blocks),
+                                                     .block_misses = count_read(&h->n_block_misses)};
 }
 
 /* --- snapshots --- */

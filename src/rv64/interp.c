@@ -117,7 +117,7 @@ static u32 word_at(const struct block *b, unsigned off)
 #define JUMP(target)                                                                               \
     do {                                                                                           \
         struct link *l_ = LINK;                                                                    \
-        h->icount += l_->count;                                                                    \
+        count_add(&h->icount, l_->count);                                                          \
         pc = (target);                                                                             \
         b  = l_->to;                                                                               \
         if (likely(b && b->epoch == h->epoch)) {                                                   \
@@ -135,7 +135,7 @@ static u32 word_at(const struct block *b, unsigned off)
 /* To one that is not. */
 #define JUMP_TO(target)                                                                            \
     do {                                                                                           \
-        h->icount += LINK->count;                                                                  \
+        count_add(&h->icount, LINK->count);                                                        \
         pc = (target);                                                                             \
         goto jump;                                                                                 \
     } while (0)
@@ -153,10 +153,10 @@ static u32 word_at(const struct block *b, unsigned off)
 #define SYS(f)                                                                                     \
     do {                                                                                           \
         h->pc = PC;                                                                                \
-        h->icount += LINK->count - 1;                                                              \
+        count_add(&h->icount, LINK->count - 1);                                                    \
         if (!(f))                                                                                  \
             goto left;                                                                             \
-        h->icount++;                                                                               \
+        count_add(&h->icount, 1);                                                                  \
         pc = h->pc + SYS_LENGTH;                                                                   \
         goto jump;                                                                                 \
     } while (0)
@@ -265,17 +265,17 @@ do_illegal:
 do_next: /* the block ends, the code goes on behind it */
     JUMP(pc + (u32)op->imm);
 do_stop: /* behind the only instruction of a block of one */
-    h->icount += LINK->count;
+    count_add(&h->icount, LINK->count);
     h->pc = pc + (u32)op->imm;
     return labels;
 do_break:
-    h->icount += insns_before(b, op->off);
+    count_add(&h->icount, insns_before(b, op->off));
     h->pc    = PC;
     *h->exit = (struct vcpu_exit){VCPU_BREAK, h->pc, h->pc};
     return labels;
 
 trapped: /* by an instruction in the middle: those before it have retired */
-    h->icount += insns_before(b, op->off);
+    count_add(&h->icount, insns_before(b, op->off));
 left: /* pc is set, or run shall end */
     pc = h->pc;
     if (one || h->exit->why != VCPU_KICKED)

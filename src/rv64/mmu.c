@@ -207,7 +207,7 @@ static int walk(struct rv64_hart *h, struct walk *w, gva addr, gpa *pa)
     int levels = (int)(h->satp >> 60) - 5; /* 8: Sv39, 9: Sv48, 10: Sv57 */
     if ((u64)sext(addr, (unsigned)(9 * levels + 12)) != addr)
         return page_cause[w->access];
-    h->n_walks++;
+    count_add(&h->n_walks, 1);
 again:;
     gpa table = bits(h->satp, 43, 0) << PAGE_BITS;
     for (int level = levels - 1; level >= 0; level--) {
@@ -315,7 +315,7 @@ int rv64_data_ptr(struct rv64_hart *h, gva addr, enum access access, gpa *pa)
 static int device_access(struct rv64_hart *h, gpa pa, unsigned width, u64 *val, bool write)
 {
     u32 flags = fp_flags_get();
-    h->n_mmio++;
+    count_add(&h->n_mmio, 1);
     int rc =
         write ? bus_write(h->vcpu.bus, pa, width, *val) : bus_read(h->vcpu.bus, pa, width, val);
     fp_flags_set(flags);
@@ -327,6 +327,8 @@ static u64 load_bytes(const void *p, unsigned width)
     u64 v = 0;
     if (((u64)p & (width - 1)) == 0) {
         switch (width) {
+        case 1:
+            return __atomic_load_n((const u8 *)p, __ATOMIC_RELAXED);
         case 2:
             return __atomic_load_n((const u16 *)p, __ATOMIC_RELAXED);
         case 4:
@@ -335,7 +337,8 @@ static u64 load_bytes(const void *p, unsigned width)
             return __atomic_load_n((const u64 *)p, __ATOMIC_RELAXED);
         }
     }
-    memcpy(&v, p, width);
+    for (unsigned i = 0; i < width; i++)
+        v |= (u64)__atomic_load_n((const u8 *)p + i, __ATOMIC_RELAXED) << (8 * i);
     return v;
 }
 
@@ -343,6 +346,9 @@ static void store_bytes(void *p, unsigned width, u64 v)
 {
     if (((u64)p & (width - 1)) == 0) {
         switch (width) {
+        case 1:
+            __atomic_store_n((u8 *)p, (u8)v, __ATOMIC_RELAXED);
+            return;
         case 2:
             __atomic_store_n((u16 *)p, (u16)v, __ATOMIC_RELAXED);
             return;
@@ -354,7 +360,8 @@ static void store_bytes(void *p, unsigned width, u64 v)
             return;
         }
     }
-    memcpy(p, &v, width);
+    for (unsigned i = 0; i < width; i++)
+        __atomic_store_n((u8 *)p + i, (u8)(v >> (8 * i)), __ATOMIC_RELAXED);
 }
 
 /* A load or store that lies on one page. 0, or a cause. */
@@ -362,7 +369,7 @@ static int access_page(struct rv64_hart *h, gva addr, unsigned width, u64 *val, 
 {
     struct walk w = {.access = write ? ACCESS_STORE : ACCESS_LOAD, .mode = data_mode(h)};
     gpa         pa;
-    h->n_tlb_misses++;
+    count_add(&h->n_tlb_misses, 1);
     int rc = translate(h, &w, addr, width, &pa);
     if (rc)
         return rc;

@@ -72,9 +72,9 @@ void rv64_trap(struct rv64_hart *h, u64 cause, u64 tval)
     charge(h);
     u64 deleg = cause & CAUSE_INTERRUPT ? h->mideleg : h->medeleg;
     if (cause & CAUSE_INTERRUPT)
-        h->n_interrupts++;
+        count_add(&h->n_interrupts, 1);
     else
-        h->n_traps++;
+        count_add(&h->n_traps, 1);
     if (unlikely(h->tracer && h->tracer->trap))
         h->tracer->trap(h->tracer->ctx, &h->vcpu, cause, h->pc, tval);
     h->reserved = ~0ull;
@@ -176,7 +176,7 @@ bool rv64_mret(struct rv64_hart *h, u32 word)
         s &= ~MSTATUS_MPRV;
     h->mstatus = s;
     h->pc      = h->mepc;
-    h->icount++;
+    count_add(&h->icount, 1);
     rv64_set_mode(h, to);
     look_again(h);
     return false;
@@ -190,7 +190,7 @@ bool rv64_sret(struct rv64_hart *h, u32 word)
     u64      s  = h->mstatus & ~(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_MPRV);
     h->mstatus  = s | (h->mstatus & MSTATUS_SPIE ? MSTATUS_SIE : 0) | MSTATUS_SPIE;
     h->pc       = h->sepc;
-    h->icount++;
+    count_add(&h->icount, 1);
     rv64_set_mode(h, to);
     look_again(h);
     return false;
@@ -204,7 +204,7 @@ bool rv64_wfi(struct rv64_hart *h, u32 word)
         return true;
     *h->exit = (struct vcpu_exit){VCPU_IDLE, h->pc + 4, ~0ull};
     h->pc += 4;
-    h->icount++;
+    count_add(&h->icount, 1);
     return false;
 }
 
