@@ -18,11 +18,10 @@ enum {
 };
 enum { LABEL_ILLEGAL = RV64_ROWS, LABEL_NEXT, LABEL_STOP, LABEL_BREAK, LABEL_FUSED };
 
-/* The pairs that the interpreter does in one piece; those of one first row stand together. */
-static const struct {
-    u16 first, second;
-} fused[] = {
-#define FUSE(a, b) {INSN_##a, INSN_##b},
+/* The pairs that the interpreter does in one piece, in the order of their rows. */
+#define PAIR(first, second) ((u32)(first) << 16 | (u32)(second))
+static const u32 fused[] = {
+#define FUSE(a, b) PAIR(INSN_##a, INSN_##b),
 #include "rv64/fused.def"
 #undef FUSE
 };
@@ -40,11 +39,12 @@ static void make_buckets(struct rv64_hart *h)
     h->bucket_start[32] = (u16)n;
 }
 
-static void find_fused(struct rv64_hart *h)
+static bool fused_in_order(void)
 {
-    memset(h->fused_from, 0xff, sizeof(h->fused_from));
-    for (unsigned i = ARRAY_SIZE(fused); i-- > 0;)
-        h->fused_from[fused[i].first] = (u8)i;
+    for (unsigned i = 1; i < ARRAY_SIZE(fused); i++)
+        if (fused[i - 1] >= fused[i])
+            return false;
+    return true;
 }
 
 int rv64_decoder_init(struct rv64_hart *h)
@@ -54,7 +54,7 @@ int rv64_decoder_init(struct rv64_hart *h)
     h->scratch     = xalloc(BLOCK_ROOM);
     h->arena       = try_alloc(1, ARENA_BYTES);
     make_buckets(h);
-    find_fused(h);
+    assert(fused_in_order());
     return h->arena ? 0 : -ENOMEM;
 }
 
@@ -118,14 +118,17 @@ static void fuse(struct maker *m, struct op *op, int row)
     m->row    = row;
     if (first < 0)
         return;
-    for (unsigned i = m->h->fused_from[first]; i < ARRAY_SIZE(fused); i++) {
-        if (fused[i].first != first)
-            return;
-        if (fused[i].second == row) {
-            op[-1].go = m->h->labels[LABEL_FUSED + i];
-            m->row    = -1;
-            return;
-        }
+    u32 pair = PAIR(first, row), low = 0, high = ARRAY_SIZE(fused);
+    while (low < high) {
+        u32 middle = (low + high) / 2;
+        if (fused[middle] < pair)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < ARRAY_SIZE(fused) && fused[low] == pair) {
+        op[-1].go = m->h->labels[LABEL_FUSED + low];
+        m->row    = -1;
     }
 }
 

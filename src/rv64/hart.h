@@ -183,8 +183,7 @@ struct rv64_hart {
     const void *const *labels;      /* the interpreter's, by row */
     u16               *bucket_rows; /* rows of insn.def, sorted by bits 6..2 */
     u16                bucket_start[33];
-    u8                 fused_from[512]; /* by row: its first pair in fused.def, or 255 */
-    struct block      *scratch;         /* room for one instruction that is not kept */
+    struct block      *scratch; /* room for one instruction that is not kept */
 
     /* Debugging */
     gva                       breaks[BREAKS_MAX];
