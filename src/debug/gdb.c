@@ -232,7 +232,7 @@ static void pass_on(void *ctx)
     for (unsigned i = 0; i < n && !closed && g->client >= 0; i++)
         session_stopped(&g->session, &stops[i]);
     if (!closed && g->client < 0 && n)
-        g->target->go(g->ctx); /* the debugger went away meanwhile */
+        g->target->go(g->ctx, -1); /* the debugger went away meanwhile */
     else if (!closed && g->client >= 0 && g->broken)
         drop(g, true);
     release(g);

@@ -33,8 +33,8 @@ struct gdb_stop {
  * the mode 4161. But for go and monitor, hooks are only called while all cpus stand still. */
 struct gdb_target {
     unsigned n_cpus;
-    void (*halt)(void *ctx); /* when it returns, all cpus stand still */
-    void (*go)(void *ctx);   /* all cpus run, until halt */
+    void (*halt)(void *ctx);        /* when it returns, all cpus stand still */
+    void (*go)(void *ctx, int cpu); /* it runs, or all of them (-1), until halt */
     /* Lets CPU alone run one instruction. */
     void (*step)(void *ctx, unsigned cpu, struct gdb_stop *out);
     int (*get)(void *ctx, unsigned cpu, unsigned reg, u64 *val); /* 0 or -errno */

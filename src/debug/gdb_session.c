@@ -155,23 +155,42 @@ void session_stopped(struct gdb_session *s, const struct gdb_stop *stop)
     send_packet(s);
 }
 
-static bool was_pending(struct gdb_session *s)
+/* Whether the cpu still stands at what stopped it: the debugger may have taken the breakpoint
+ * away, or set the cpu elsewhere. */
+static bool still_stopped(const struct gdb_session *s, const struct gdb_stop *stop)
 {
-    for (unsigned i = 0; i < s->target->n_cpus && i < GDB_CPUS_MAX; i++)
-        if (s->is_pending[i]) {
-            s->is_pending[i] = false;
-            stopped(s, &s->pending[i]);
+    u64 pc;
+    if (stop->is_watch || s->target->get(s->ctx, stop->cpu, 32, &pc))
+        return true;
+    for (unsigned i = 0; i < s->n_points; i++)
+        if (s->points[i].kind == GDB_BREAK && s->points[i].addr == pc)
             return true;
-        }
     return false;
 }
 
-static void go(struct gdb_session *s)
+/* CPU -1: of any. Of a cpu that shall not go on, nothing is told: it waits for its turn. */
+static bool was_pending(struct gdb_session *s, int cpu)
 {
-    if (was_pending(s))
+    for (unsigned i = 0; i < s->target->n_cpus && i < GDB_CPUS_MAX; i++) {
+        if (!s->is_pending[i] || (cpu >= 0 && i != (unsigned)cpu))
+            continue;
+        s->is_pending[i] = false;
+        if (!still_stopped(s, &s->pending[i]))
+            continue;
+        stopped(s, &s->pending[i]);
+        return true;
+    }
+    return false;
+}
+
+static void go(struct gdb_session *s, int cpu)
+{
+    if (was_pending(s, cpu))
         return;
     s->running = true;
-    s->target->go(s->ctx);
+    if (cpu >= 0)
+        s->step_cpu = (unsigned)cpu; /* of which an interruption is told */
+    s->target->go(s->ctx, cpu);
 }
 
 static void step(struct gdb_session *s, unsigned cpu)
@@ -213,7 +232,7 @@ static bool resume_at(struct gdb_session *s, const char *p, bool signal)
 static void on_continue(struct gdb_session *s, const char *p)
 {
     if (resume_at(s, p, false))
-        go(s);
+        go(s, -1);
     else
         say_error(s, EINVAL);
 }
@@ -221,7 +240,7 @@ static void on_continue(struct gdb_session *s, const char *p)
 static void on_continue_signal(struct gdb_session *s, const char *p)
 {
     if (resume_at(s, p, true))
-        go(s);
+        go(s, -1);
     else
         say_error(s, EINVAL);
 }
@@ -247,15 +266,16 @@ static void on_vcont_query(struct gdb_session *s, UNUSED const char *p)
     say(s, "vCont;c;C;s;S");
 }
 
-/* ";ACTION[:THREAD]"...: a step wins over a continue, for one thread is stepped at a time. */
+/* ";ACTION[:THREAD]"...: a step wins over a continue, for one thread is stepped at a time. Of
+ * several that continue all do, but one alone is alone. */
 static void on_vcont(struct gdb_session *s, const char *p)
 {
-    int  stepping = -1;
-    bool going    = false;
+    enum { NONE = -2, ALL = -1 };
+    int stepping = NONE, going = NONE;
     while (skip(&p, ';')) {
         char action = *p ? *p++ : 0;
         u64  ignored;
-        int  cpu = (int)s->step_cpu;
+        int  cpu = ALL;
         if ((action == 'C' || action == 'S') && !number(&p, &ignored))
             return say_error(s, EINVAL);
         if (skip(&p, ':') && !thread(s, &p, &cpu))
@@ -263,16 +283,16 @@ static void on_vcont(struct gdb_session *s, const char *p)
         if (action == 's' || action == 'S')
             stepping = stepping >= 0 ? stepping : cpu >= 0 ? cpu : (int)s->step_cpu;
         else if (action == 'c' || action == 'C')
-            going = true;
+            going = going == NONE || going == cpu ? cpu : ALL;
         else
             return say_error(s, EINVAL);
     }
-    if (*p || (stepping < 0 && !going))
+    if (*p || (stepping == NONE && going == NONE))
         say_error(s, EINVAL);
-    else if (stepping >= 0)
+    else if (stepping != NONE)
         step(s, (unsigned)stepping);
     else
-        go(s);
+        go(s, going);
 }
 
 static void on_get_all(struct gdb_session *s, UNUSED const char *p)
@@ -666,5 +686,5 @@ void session_end(struct gdb_session *s)
     s->n_points = 0;
     s->target->points(s->ctx, s->points, 0);
     if (!s->killed)
-        s->target->go(s->ctx);
+        s->target->go(s->ctx, -1);
 }

@@ -15,6 +15,7 @@ struct fake {
     u64              regs[2][4162];
     u8               memory[256]; /* at 0x1000 */
     bool             running, killed;
+    int              going; /* which cpu runs; -1: all */
     unsigned         steps[2], halts;
     struct gdb_point points[GDB_POINTS_MAX];
     unsigned         n_points;
@@ -30,9 +31,11 @@ static void fake_halt(void *ctx)
     f->halts++;
 }
 
-static void fake_go(void *ctx)
+static void fake_go(void *ctx, int cpu)
 {
-    ((struct fake *)ctx)->running = true;
+    struct fake *f = ctx;
+    f->running     = true;
+    f->going       = cpu;
 }
 
 static void fake_step(void *ctx, unsigned cpu, UNUSED struct gdb_stop *out)
@@ -217,6 +220,33 @@ static void test_run(void **state)
     assert_true(fake.running);
 }
 
+static void test_run_one(void **state)
+{
+    (void)state;
+    ask("vCont;c:2", NULL);
+    assert_int_equal(fake.going, 1);
+    fake.n_said = 0;
+    session_input(&session, "\x03", 1);
+    assert_string_equal(fake.said, "$T02thread:2;#d5");
+    ask("vCont;c:1;c:2", NULL);
+    assert_int_equal(fake.going, -1);
+    session_stopped(&session, &(struct gdb_stop){.cpu = 0, .signal = 5});
+
+    /* The other one met a breakpoint too. While it may not go on nothing is told of it, and
+     * nothing at all when the breakpoint is not there any more. */
+    ask("Z0,1000,4", "OK");
+    fake.regs[1][32] = 0x1000;
+    session_stopped(&session, &(struct gdb_stop){.cpu = 1, .signal = 5});
+    ask("vCont;c:1", NULL);
+    assert_int_equal(fake.going, 0);
+    session_stopped(&session, &(struct gdb_stop){.cpu = 0, .signal = 5});
+    ask("vCont;c", "T05thread:2;");
+    session_stopped(&session, &(struct gdb_stop){.cpu = 1, .signal = 5});
+    ask("z0,1000,4", "OK");
+    ask("vCont;c", NULL);
+    assert_int_equal(fake.going, -1);
+}
+
 static void test_points(void **state)
 {
     (void)state;
@@ -325,9 +355,9 @@ static void leaving_halt(void *ctx)
     loop_post(((struct fake *)ctx)->loop, leave, ctx);
 }
 
-static void leaving_go(void *ctx)
+static void leaving_go(void *ctx, int cpu)
 {
-    fake_go(ctx);
+    fake_go(ctx, cpu);
     loop_post(((struct fake *)ctx)->loop, leave, ctx);
 }
 
@@ -375,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup(test_registers, begin),
         cmocka_unit_test_setup(test_memory, begin),
         cmocka_unit_test_setup(test_run, begin),
+        cmocka_unit_test_setup(test_run_one, begin),
         cmocka_unit_test_setup(test_points, begin),
         cmocka_unit_test_setup(test_threads, begin),
         cmocka_unit_test_setup(test_description, begin),

@@ -38,10 +38,11 @@ static void halt(void *ctx)
     apply(d);
 }
 
-static void go(void *ctx)
+static void go(void *ctx, int cpu)
 {
     struct debugger *d = ctx;
-    d->held            = false;
+    harts_hold(d->m, cpu);
+    d->held = false;
     apply(d);
 }
 
@@ -100,7 +101,8 @@ static bool find_watch(struct debugger *d, gva addr, struct gdb_stop *out)
 }
 
 /* Runs one instruction on this thread, as the hart's own is parked. A breakpoint there does not
- * count, and kicks that were meant for the hart's thread are passed by. */
+ * count, and kicks that were meant for the hart's thread are passed by. Interrupts stay pending,
+ * as QEMU has it: who steps wants the next instruction, not a timer's handler. */
 static void step(void *ctx, unsigned cpu, struct gdb_stop *out)
 {
     enum { KICKS_MAX = 4 };
@@ -113,6 +115,7 @@ static void step(void *ctx, unsigned cpu, struct gdb_stop *out)
     if (hart->state != HART_STARTED || !d->allowed)
         return;
     rv64_breakpoints(v, &(gva){0}, 0);
+    rv64_mask_interrupts(v, true);
     rv64_counts(v, &before);
     after = before;
     v->ops->get(v, RV64_REG_PC, &pc);
@@ -124,6 +127,7 @@ static void step(void *ctx, unsigned cpu, struct gdb_stop *out)
         rv64_counts(v, &after);
         v->ops->get(v, RV64_REG_PC, &now);
     }
+    rv64_mask_interrupts(v, false);
     if (end.why == VCPU_SYSCALL)
         sbi_call(hart);
     if (end.why == VCPU_BREAK)

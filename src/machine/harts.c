@@ -27,7 +27,8 @@ static bool may_run(struct hart *hart)
 {
     struct machine *m = hart->m;
     pthread_mutex_lock(&m->lock);
-    while (m->wish == WISH_PARK || (m->wish == WISH_RUN && hart->state == HART_STOPPED)) {
+    while (m->wish == WISH_PARK ||
+           (m->wish == WISH_RUN && (hart->state == HART_STOPPED || hart->held))) {
         if (!hart->parked) {
             hart->parked = true;
             m->n_parked++;
@@ -112,6 +113,14 @@ void harts_park(struct machine *m)
 void harts_halt(struct machine *m)
 {
     wish(m, WISH_PARK);
+}
+
+void harts_hold(struct machine *m, int but)
+{
+    pthread_mutex_lock(&m->lock);
+    for (unsigned i = 0; i < m->n_harts; i++)
+        m->harts[i].held = but >= 0 && i != (unsigned)but;
+    pthread_mutex_unlock(&m->lock);
 }
 
 void harts_run(struct machine *m)

@@ -33,6 +33,7 @@ struct hart {
     enum hart_state state;
     u64             start_pc, start_arg; /* START_PENDING: where and with what in a1 */
     bool            parked;              /* its thread stands still */
+    bool            held;                /* the debugger runs another one alone */
 };
 
 /* What the harts' threads shall do. */
@@ -109,7 +110,8 @@ int  harts_start(struct machine *, struct err *err);
 void harts_park(struct machine *); /* and wait until all stand still; not on a hart's thread */
 void harts_halt(struct machine *); /* park, without waiting: from any thread */
 void harts_run(struct machine *);
-void harts_quit(struct machine *);  /* and join */
+void harts_hold(struct machine *, int but); /* all but this one, or none (-1); all parked */
+void harts_quit(struct machine *);          /* and join */
 void harts_reset(struct machine *); /* to the state before the first instruction; all parked */
 
 /* machine.c */

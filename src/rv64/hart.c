@@ -123,7 +123,8 @@ static bool go(struct rv64_hart *h)
         h->exit->why = VCPU_BUDGET;
         return true;
     }
-    rv64_take_interrupt(h);
+    if (!h->masked)
+        rv64_take_interrupt(h);
     if ((h->tracer && h->tracer->insn) || h->n_watches || h->budget_end - h->icount < EXACT)
         step(h);
     else if (h->jit)
@@ -336,6 +337,11 @@ void rv64_watchpoints(struct vcpu *v, const struct rv64_watch *watches, unsigned
     rv64_flush_all(h);
 }
 
+void rv64_mask_interrupts(struct vcpu *v, bool on)
+{
+    to_hart(v)->masked = on;
+}
+
 void rv64_trace(struct vcpu *v, const struct rv64_tracer *t)
 {
     struct rv64_hart *h = to_hart(v);
@@ -347,14 +353,14 @@ void rv64_trace(struct vcpu *v, const struct rv64_tracer *t)
 void rv64_counts(const struct vcpu *v, struct rv64_counts *out)
 {
     const struct rv64_hart *h = to_hart(v);
-    *out                      = (struct rv64_counts){.instructions = count_read(&h->icount),
-                                                     .traps        = count_read(&h->n_traps),
-                                                     .interrupts   = count_read(&h->n_interrupts),
-                                                     .tlb_misses   = count_read(&h->n_tlb_misses),
-                                                     .page_walks   = count_read(&h->n_walks),
-                                                     .mmio         = count_read(&h->n_mmio),
-                                                     .blocks       = count_read(&h->n_blocks),
-                                                     .block_misses = count_read(&h->n_block_misses)};
+    out->instructions         = count_read(&h->icount);
+    out->traps                = count_read(&h->n_traps);
+    out->interrupts           = count_read(&h->n_interrupts);
+    out->tlb_misses           = count_read(&h->n_tlb_misses);
+    out->page_walks           = count_read(&h->n_walks);
+    out->mmio                 = count_read(&h->n_mmio);
+    out->blocks               = count_read(&h->n_blocks);
+    out->block_misses         = count_read(&h->n_block_misses);
 }
 
 /* --- snapshots --- */

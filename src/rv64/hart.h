@@ -190,6 +190,7 @@ struct rv64_hart {
     struct rv64_watch         watches[WATCHES_MAX];
     unsigned                  n_breaks, n_watches;
     gva                       skip_break; /* the one that we stopped at: run past it once */
+    bool                      masked;     /* no interrupt is taken */
     bool                      watch_hit;  /* by the instruction that just ran */
     gva                       watch_addr;
     const struct rv64_tracer *tracer;

@@ -69,6 +69,9 @@ struct rv64_watch {
 void rv64_breakpoints(struct vcpu *, const gva *addrs, unsigned n);
 void rv64_watchpoints(struct vcpu *, const struct rv64_watch *, unsigned n);
 
+/* While it is on no interrupt is taken: for who steps. Outside run(). */
+void rv64_mask_interrupts(struct vcpu *, bool on);
+
 /* Sees each instruction before it is run, and each trap: for traces. NULL: nobody, no cost. */
 struct rv64_tracer {
     void (*insn)(void *ctx, struct vcpu *, gva pc, u32 word);

@@ -81,6 +81,37 @@ def test_harts(debug):
     assert "hart 1 runs: pc 8000" in said and "no command 'nonsense'" in said
 
 
+def test_one_hart_alone(debug):
+    """Both reach the breakpoint; with the scheduler locked only the one that is looked at goes on."""
+    said = debug("set scheduler-locking on", "thread 2", "break second", "continue", "stepi",
+                 "print $t1 != 0", "thread 1", "info symbol $pc", "break double", "continue",
+                 "thread 2", "info symbol $pc", "kill")
+    assert "second in section" in said or "Breakpoint 1, second" in said
+    assert "_start in section" in said
+    assert "Breakpoint 2, double" in said
+    assert said.rindex("second + ") > said.index("Breakpoint 2, double")
+
+
+def test_a_step_takes_no_interrupt(debug):
+    """gdb steps Linux programs by breakpoints, all others by asking for a step."""
+    said = debug("set osabi none", "set scheduler-locking on", "break first", "continue", "set $mtvec = 0x80000000",
+                 "set $mie = 2", "set $mip = 2", "set $mstatus = $mstatus | 8", "stepi", "stepi", "stepi", "info symbol $pc",
+                 "tbreak _start", "continue", "print/x $mcause", "info symbol $mepc", "kill")
+    assert said.count("double in section") == 2
+    assert "$1 = 0x8000000000000001" in said
+
+
+def test_reset_while_held(debug):
+    """The harts stand at their first instruction; the breakpoints are still there."""
+    said = debug("break again", "continue", "set var word = 7", "monitor reset", "maintenance flush register-cache",
+                 "info symbol $pc", "print (long)word", "print/x $a0", "continue", "print $a0", "monitor harts",
+                 "kill")
+    assert "the machine starts again" in said
+    assert "_start in section" in said
+    assert f"$1 = {0x1122334455667788}" in said and "$2 = 0x0" in said
+    assert said.count("Breakpoint 1, again") == 2 and "$3 = 42" in said
+
+
 def test_leaving_lets_it_run(debug, guise):
     debug("break double", "continue", "detach")
 
