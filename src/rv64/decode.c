@@ -84,11 +84,17 @@ void rv64_flush_blocks(struct rv64_hart *h)
     memset(h->jump_tables, 0xff, sizeof(h->jump_tables));
 }
 
+/* Other harts may be writing there: by half words, each of which is old or new. */
+static u16 half_from(const u8 *p)
+{
+    return __atomic_load_n((const u16 *)p, __ATOMIC_RELAXED);
+}
+
 static u32 word_from(const u8 *p, u64 room)
 {
-    u32 w = p[0] | (u32)p[1] << 8;
+    u32 w = half_from(p);
     if ((w & 3) == 3 && room >= 4)
-        w |= (u32)p[2] << 16 | (u32)p[3] << 24;
+        w |= (u32)half_from(p + 2) << 16;
     return w;
 }
 
@@ -186,14 +192,14 @@ static void add_next(struct maker *m, unsigned label)
                                    .same_page = ((m->pc ^ (m->pc + m->b->bytes)) & PAGE_MASK) == 0};
 }
 
-/* Decodes from HOST, of which ROOM bytes are left on the page. False: the first instruction
- * lies across the page's end. */
-static bool fill(struct maker *m, const u8 *host, u64 room)
+/* Decodes CODE, of which ROOM bytes are left on the page. False: the first instruction lies
+ * across the page's end. */
+static bool fill(struct maker *m, const u16 *code, u64 room)
 {
     bool ended = false;
     while (!ended && m->b->insns < BLOCK_INSNS && room - m->b->bytes >= 2) {
         u64 left   = room - m->b->bytes;
-        u32 word   = word_from(host + m->b->bytes, left);
+        u32 word   = word_from((const u8 *)code + m->b->bytes, left);
         u32 length = (word & 3) == 3 ? 4 : 2;
         if (length > left)
             break;
@@ -217,10 +223,14 @@ static struct block *make(struct rv64_hart *h, gva pc, gpa pa, const u8 *host)
     struct block *b = (struct block *)(h->arena + h->arena_used);
     struct maker  m = {.h = h, .b = b, .pc = pc, .row = -1};
     *b              = (struct block){.pa = pa, .epoch = h->epoch};
-    if (!fill(&m, host, PAGE_SIZE - pa % PAGE_SIZE))
+    u16 code[2 * BLOCK_INSNS]; /* read once: it may change under our hands */
+    u64 room = PAGE_SIZE - pa % PAGE_SIZE;
+    for (u64 i = 0; i < ARRAY_SIZE(code) && 2 * i < room; i++)
+        code[i] = half_from(host + 2 * i);
+    if (!fill(&m, code, room))
         return NULL;
     u8 *raw = (u8 *)&b->ops[m.slots];
-    memcpy(raw, host, b->bytes);
+    memcpy(raw, code, b->bytes);
     b->raw = raw;
     h->arena_used += ALIGN_UP((u64)(raw - (u8 *)b) + b->bytes + 4, 16);
     count_add(&h->n_blocks, 1);
@@ -231,6 +241,14 @@ static struct block *make(struct rv64_hart *h, gva pc, gpa pa, const u8 *host)
     return b;
 }
 
+static bool still_says(const struct block *b, const u8 *host)
+{
+    for (u32 i = 0; i < b->bytes; i += 2)
+        if (half_from(b->raw + i) != half_from(host + i))
+            return false;
+    return true;
+}
+
 /* The block of PA, if there is one that still says what memory says. */
 static struct block *recall(struct rv64_hart *h, gpa pa, const u8 *host)
 {
@@ -239,7 +257,7 @@ static struct block *recall(struct rv64_hart *h, gpa pa, const u8 *host)
         if (b->pa != pa)
             continue;
         if (b->epoch != h->epoch) {
-            if (memcmp(b->raw, host, b->bytes)) {
+            if (!still_says(b, host)) {
                 *at = b->next;
                 return NULL;
             }
