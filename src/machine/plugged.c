@@ -82,7 +82,7 @@ static int plug_disk(struct socket *s, const struct spec_disk *d, struct err *er
 {
     static const char *const keys[] = {"bus", "serial", NULL};
     struct instance         *i      = &s->m->instance;
-    struct disk_config       config = {d->path, d->format, d->read_only, i->loop, i->clock, NULL};
+    struct disk_config       config = {d->path, d->format, d->read_only, i->clock, NULL};
     struct disk             *disk;
     struct virtio           *dev;
     cleanup_free char       *serial = option(d->options, "serial");

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from boot_common import PATIENCE, SETUP_NET, linux, needs_guest
-from conftest import wait_until
+from conftest import ROOT, wait_until
 
 pytestmark = needs_guest
 
@@ -82,9 +82,12 @@ def works(guise, name, since):
 
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_snapshot_in_flight(guise, tmp_path, cpus):
-    for tool in "mke2fs", "e2fsck", "qemu-img":
+    for tool in "mke2fs", "e2fsck", "qemu-img", "gcc":
         if not shutil.which(tool):
             pytest.skip(f"no {tool}")
+    slow = tmp_path / "slow.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", slow, ROOT / "tests/boot/slow.c"], check=True)
+    guise.env["LD_PRELOAD"] = str(slow)
     raw, qcow2, shared = tmp_path / "files.raw", tmp_path / "blocks.qcow2", tmp_path / "shared"
     subprocess.run(["truncate", "-s", "64M", raw], check=True)
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", raw], check=True)

@@ -16,7 +16,6 @@ struct list {
 
 struct disk {
     struct image      *image;
-    struct loop       *loop;
     struct clock      *clock;
     struct disk_timing timing;
     char              *path;
@@ -25,12 +24,12 @@ struct disk {
     pthread_mutex_t lock; /* guards all below, but waiting */
     pthread_cond_t  work, idle;
     struct list     todo, finished;
-    bool            busy, quit, posted;
+    struct timer    answers; /* armed while there are finished ones */
+    bool            busy, quit;
     bool            complained; /* an I/O error was logged */
     u64             count[DISK_OPS], bytes_moved[DISK_OPS], errors;
 
     struct list waiting; /* loop thread: their timers run */
-    bool        closed;  /* loop thread: only a posted call keeps it alive */
 };
 
 static void list_init(struct list *l)
@@ -113,14 +112,13 @@ static void collect(struct disk *d)
     for (struct disk_request *next; r; r = next) {
         next = r->next;
         list_add(&d->waiting, r);
-        u64 cost =
-            d->timing.charge ? d->timing.charge(d->timing.ctx, r->op, r->off, request_bytes(r)) : 0;
-        if (cost == 0) {
+        const struct disk_timing *t = &d->timing;
+        u64 until = t->until ? t->until(t->ctx, r, r->since, request_bytes(r)) : 0;
+        r->timer  = (struct timer){.fire = fired, .ctx = r};
+        if (until <= clock_now(d->clock))
             deliver(d, r);
-            continue;
-        }
-        r->timer = (struct timer){.fire = fired, .ctx = r};
-        clock_arm(d->clock, &r->timer, clock_now(d->clock) + cost);
+        else
+            clock_arm(d->clock, &r->timer, until);
     }
 }
 
@@ -133,19 +131,12 @@ static void disk_free(struct disk *d)
     free(d);
 }
 
-static void on_loop(void *ctx)
+static void answers_due(void *ctx)
 {
-    struct disk *d = ctx;
-    pthread_mutex_lock(&d->lock);
-    d->posted = false;
-    pthread_mutex_unlock(&d->lock);
-    if (d->closed)
-        disk_free(d);
-    else
-        collect(d);
+    collect(ctx);
 }
 
-/* Lock held. */
+/* Lock held. The machine's clock calls for the answers: while it stands still, nobody does. */
 static void finish(struct disk *d, struct disk_request *r)
 {
     d->count[r->op]++;
@@ -156,11 +147,9 @@ static void finish(struct disk *d, struct disk_request *r)
             log_error("disk '%s': %s; the guest sees I/O errors", d->path, strerror(-r->result));
         d->complained = true;
     }
+    if (!d->finished.first)
+        clock_arm(d->clock, &d->answers, clock_now(d->clock));
     list_add(&d->finished, r);
-    if (!d->posted) {
-        d->posted = true;
-        loop_post(d->loop, on_loop, d);
-    }
 }
 
 static void *disk_main(void *ctx)
@@ -206,9 +195,9 @@ int disk_open(struct disk **out, const struct disk_config *config, struct err *e
         return rc;
     struct disk *d = xnew(struct disk);
     d->image       = image;
-    d->loop        = config->loop;
     d->clock       = config->clock;
     d->path        = xstrdup(config->path);
+    d->answers     = (struct timer){.fire = answers_due, .ctx = d};
     if (config->timing)
         d->timing = *config->timing;
     pthread_mutex_init(&d->lock, NULL);
@@ -236,12 +225,11 @@ void disk_close(struct disk *d)
     pthread_cond_signal(&d->work);
     pthread_mutex_unlock(&d->lock);
     pthread_join(d->thread, NULL);
+    clock_disarm(d->clock, &d->answers);
     for (struct disk_request *r; (r = list_take(&d->waiting));)
         clock_disarm(d->clock, &r->timer);
     image_close(d->image);
-    d->closed = true;
-    if (!d->posted)
-        disk_free(d); /* else the call that is on its way does it */
+    disk_free(d);
 }
 
 u64 disk_bytes(const struct disk *d)
@@ -261,7 +249,8 @@ u32 disk_cluster_bytes(const struct disk *d)
 
 void disk_submit(struct disk *d, struct disk_request *r)
 {
-    r->disk = d;
+    r->disk  = d;
+    r->since = clock_now(d->clock);
     pthread_mutex_lock(&d->lock);
     list_add(&d->todo, r);
     d->busy = true;
@@ -280,6 +269,7 @@ void disk_quiesce(struct disk *d)
 void disk_drain(struct disk *d)
 {
     disk_quiesce(d);
+    clock_disarm(d->clock, &d->answers);
     collect(d);
     for (struct disk_request *r; (r = d->waiting.first);) {
         clock_disarm(d->clock, &r->timer);
@@ -287,15 +277,17 @@ void disk_drain(struct disk *d)
     }
 }
 
-void disk_stats(const struct disk *d, const char *name, struct stats *stats)
+void disk_stats(struct disk *d, const char *name, struct stats *stats)
 {
     static const char *const names[DISK_OPS] = {
         [DISK_READ] = "read",       [DISK_WRITE] = "write", [DISK_FLUSH] = "flush",
         [DISK_DISCARD] = "discard", [DISK_ZERO] = "zero",
     };
+    pthread_mutex_lock(&d->lock);
     for (unsigned op = 0; op < DISK_OPS; op++) {
         stats_add(stats, d->count[op], "", "%s.%s.requests", name, names[op]);
         stats_add(stats, d->bytes_moved[op], "bytes", "%s.%s.bytes", name, names[op]);
     }
     stats_add(stats, d->errors, "", "%s.errors", name);
+    pthread_mutex_unlock(&d->lock);
 }

@@ -1,5 +1,5 @@
 /* device/host/disk.h - a disk that answers later: requests go to the disk's own thread, answers
- * come on the loop thread, after the time that a timing model charges.
+ * come on the loop thread, at the time that a timing model says.
  *
  * Requests of one disk are carried out in the order given. An answer is delivered by the
  * machine's clock, so a paused machine hears nothing, but for disk_drain. */
@@ -29,22 +29,23 @@ struct disk_request {
     /* the disk's */
     struct disk         *disk;
     int                  result;
+    u64                  since; /* machine time when it was submitted */
     struct disk_request *next;
     struct timer         timer;
 };
 
-/* What a request costs in ns of machine time, on the loop thread. NULL: nothing. */
+/* Until when a request takes that was submitted at SINCE, in ns of machine time; what has passed
+ * is at once. Asked on the loop thread, once a request, in the order in which they came. */
 struct disk_timing {
-    u64 (*charge)(void *ctx, enum disk_op, u64 off, u64 len);
+    u64 (*until)(void *ctx, const struct disk_request *, u64 since, u64 len);
     void *ctx;
 };
 
 struct disk_config {
     const char               *path, *format; /* format NULL: by its bytes */
     bool                      read_only;
-    struct loop              *loop;
     struct clock             *clock;
-    const struct disk_timing *timing; /* NULL: none */
+    const struct disk_timing *timing; /* NULL: as fast as it goes */
 };
 
 int  disk_open(struct disk **out, const struct disk_config *, struct err *err);
@@ -53,7 +54,7 @@ void disk_close(struct disk *); /* NULL is fine; waits for its thread; pending a
 u64  disk_bytes(const struct disk *);
 bool disk_read_only(const struct disk *);
 u32  disk_cluster_bytes(const struct disk *);
-void disk_stats(const struct disk *, const char *name, struct stats *);
+void disk_stats(struct disk *, const char *name, struct stats *);
 
 void disk_submit(struct disk *, struct disk_request *); /* any thread */
 void disk_quiesce(struct disk *); /* any thread: waits until no request is being carried out */

@@ -44,7 +44,7 @@ static int make_blk(struct virtio **out, struct ram *ram)
 {
     char               path[64];
     struct disk       *disk;
-    struct disk_config config = {.path = path, .format = "raw", .loop = loop, .clock = clk};
+    struct disk_config config = {.path = path, .format = "raw", .clock = clk};
     snprintf(path, sizeof(path), "%s/disk", dir);
     int rc = disk_open(&disk, &config, NULL);
     return rc ? rc : virtio_blk_create(out, ram, disk, "serial", NULL);
@@ -103,6 +103,7 @@ static void set_up(void)
         return;
     int rc = loop_create(&loop, NULL);
     rc |= clock_host_create(&clk, loop, 0, NULL);
+    clock_resume(clk);
     rc |= mkdtemp(dir) ? 0 : -1;
     snprintf(path, sizeof(path), "mkdir %s/share; truncate -s 64K %s/disk", dir, dir);
     rc |= system(path);

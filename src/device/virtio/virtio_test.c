@@ -173,11 +173,8 @@ static void plug_blk(struct blk_bed *t, bool read_only)
     close(fd);
     assert_int_equal(loop_create(&t->loop, NULL), 0);
     assert_int_equal(clock_host_create(&t->clock, t->loop, 0, NULL), 0);
-    struct disk_config config = {.path      = t->path,
-                                 .format    = "raw",
-                                 .read_only = read_only,
-                                 .loop      = t->loop,
-                                 .clock     = t->clock};
+    struct disk_config config = {
+        .path = t->path, .format = "raw", .read_only = read_only, .clock = t->clock};
     assert_int_equal(disk_open(&disk, &config, NULL), 0);
     bed_init(&t->b);
     assert_int_equal(virtio_blk_create(&dev, t->b.ram, disk, "serial-1", NULL), 0);
@@ -269,7 +266,7 @@ static void test_blk_read_only_and_locked(void **state)
     gpa buf = bed_alloc(&t.b, 512);
     assert_int_equal(blk_call(&t.b, 1, 0, buf, 512, false), 1);
     assert_int_equal(blk_call(&t.b, 0, 0, buf, 512, true), 0);
-    struct disk_config config = {.path = t.path, .format = "raw", .loop = t.loop, .clock = t.clock};
+    struct disk_config config = {.path = t.path, .format = "raw", .clock = t.clock};
     assert_int_equal(disk_open(&second, &config, NULL), -EBUSY);
     unplug_blk(&t);
 }
@@ -297,13 +294,50 @@ static void test_blk_reset_in_flight(void **state)
     unplug_blk(&t);
 }
 
+/* A paused machine hears no answer; a snapshot has them all. */
+static void test_blk_snapshot_in_flight(void **state)
+{
+    struct blk_bed t;
+    struct bed    *b = &t.b;
+    struct snap   *snap;
+    u32            id, len;
+    char           path[] = "/tmp/guise-flight-XXXXXX";
+    (void)state;
+    plug_blk(&t, false); /* the clock stands still from the start */
+    assert_true(bed_start(b, 0, false, false));
+    u64              header[2] = {0, 0};
+    gpa              data = bed_alloc(b, 4096), s = bed_alloc(b, 1);
+    struct bed_piece p[3] = {{bed_put(b, header, 16), 16, false}, {data, 4096, true}, {s, 1, true}};
+    memset(bed_at(b, data, 4096), 0xaa, 4096);
+    for (unsigned i = 0; i < 4; i++)
+        bed_add(b, 0, p, 3);
+    bed_kick(b, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        usleep(1000);
+        loop_post(t.loop, stop, t.loop);
+        loop_run(t.loop);
+    }
+    assert_false(bed_used(b, 0, &id, &len));
+    close(mkstemp(path));
+    assert_int_equal(snap_create(&snap, path, NULL), 0);
+    assert_int_equal(bus_save(b->bus, snap, NULL), 0);
+    assert_int_equal(snap_commit(snap, NULL), 0);
+    snap_close(snap);
+    unlink(path);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(bed_used(b, 0, &id, &len) && len == 4097);
+    assert_false(bed_used(b, 0, &id, &len));
+    assert_int_equal(*(u8 *)bed_at(b, data + 4095, 1), 0);
+    unplug_blk(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rng_in_all_shapes),   cmocka_unit_test(test_legacy_driver_is_refused),
         cmocka_unit_test(test_hostile_rings),       cmocka_unit_test(test_snapshot_in_the_middle),
         cmocka_unit_test(test_blk_in_all_shapes),   cmocka_unit_test(test_blk_read_only_and_locked),
-        cmocka_unit_test(test_blk_reset_in_flight),
+        cmocka_unit_test(test_blk_reset_in_flight), cmocka_unit_test(test_blk_snapshot_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
