@@ -170,7 +170,11 @@ void code_link_set(struct code_cache *, u32 number, const void *entry); /* NULL:
 void code_uncount(struct code_context *, u32 units);
 
 /* Copies what the region of SITE kept in registers home. */
-void                    code_sync_home(const struct code_cache *, void *state, u32 fn);
+void code_sync_home(const struct code_cache *, void *state, u32 fn);
+/* For a handler of SIGSEGV: if a LOAD or STORE of this cache, running on STATE, did it, lets it
+ * leave when the handler returns, with variables at home. NULL: none did. */
+const struct code_site *code_fault(struct code_cache *, void *ucontext, void *state);
+
 const struct code_site *code_site_at(const struct code_cache *, const void *host_pc);
 
 /* --- the oracle --- */

@@ -423,13 +423,9 @@ int gen_region(struct code *c, struct code_fn *out)
     cleanup_free struct value *values = xalloc(c->n * sizeof(*values));
     cleanup_free u32          *labels = xalloc((c->n_labels + 1) * sizeof(u32));
     u32                        fn = k->fns.n, sites = k->sites.n, links = k->links.n;
-    struct gen                 g = {.c = c,
-                                    .k = k,
-                                    .e = {.base = k->rw, .at = ALIGN_UP(k->used, 16u), .end = k->size},
-                                    .v      = values,
-                                    .labels = labels,
-                                    .fn     = fn};
-    struct fn_record          *f = table_add(&k->fns);
+    struct gen                 g = {.c = c, .k = k, .v = values, .labels = labels, .fn = fn};
+    g.e = (struct emit){.base = k->rw, .at = ALIGN_UP(k->used, 16u), .end = k->size};
+    struct fn_record *f = table_add(&k->fns);
     prepare(&g);
     open_block(&g, IR_NOTHING);
     f->from       = g.e.at;

@@ -4,6 +4,7 @@
  * the others hold variables. The stack is only the trampolines'. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <ucontext.h>
 
 #include "base/alloc.h"
 #include "codegen/x64_asm.h"
@@ -782,6 +783,25 @@ void code_uncount(struct code_context *ctx, u32 units)
     ctx->gpr[R14] += units;
 }
 
+const struct code_site *code_fault(struct code_cache *k, void *ucontext, void *state)
+{
+    /* ucontext's numbers of rax to r15 */
+    static const u8         numbers[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                           REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                           REG_R12, REG_R13, REG_R14, REG_R15};
+    greg_t                 *gregs       = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+    struct code_context    *ctx         = (void *)((u8 *)state + k->frame.context);
+    const struct code_site *s           = code_site_at(k, (void *)(uintptr_t)gregs[REG_RIP]);
+    if (!s)
+        return NULL;
+    for (unsigned r = 0; r < 16; r++)
+        ctx->gpr[r] = (u64)gregs[numbers[r]];
+    ctx->link = CODE_NO_LINK;
+    code_sync_home(k, state, s->fn);
+    gregs[REG_RIP] = (greg_t)(uintptr_t)(k->rx + k->away);
+    return s;
+}
+
 /* --- trampolines --- */
 
 static void seats(struct emit *e, const struct code_cache *k, bool load)
@@ -854,6 +874,7 @@ static void trampoline_out(struct emit *e, struct code_cache *k)
             x_rm(e, OP_W | 0x8b, r, at(RBP, gpr + 8 * r));
     x8(e, 0xc3);
     x_here(e, away);
+    k->away = e->at;
     x_rm(e, OP_W | 0x8b, R14, at(RBP, gpr + 8 * R14));
     x_rm(e, OP_W | 0x89, R14, at(RBP, k->frame.count));
     restore_and_return(e, k);

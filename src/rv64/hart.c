@@ -143,9 +143,13 @@ static int hart_run(struct vcpu *v, u64 budget, struct vcpu_exit *exit)
     h->budget_end       = budget && budget < ~0ull - h->icount ? h->icount + budget : ~0ull;
     atomic_store(&h->inside, true);
     fp_flags_set(h->fflags);
+    if (h->config.user)
+        rv64_user_enter(h);
     if (h->skip_break == h->pc && at_break(h))
         step(h);
     h->skip_break = ~0ull;
+    if (h->config.user)
+        (void)sigsetjmp(h->landing, 0);
     while (exit->why == VCPU_KICKED && !go(h)) {
     }
     h->fflags = fp_flags_get();
@@ -250,6 +254,8 @@ void rv64_reset(struct vcpu *v)
     h->reserved = h->skip_break = ~0ull;
     atomic_store(&h->mip, 0);
     h->seip_soft = false;
+    if (h->config.user)
+        rv64_user_reset(h);
     if (h->config.sbi)
         as_firmware_leaves_it(h);
     rv64_pmp_changed(h);
@@ -301,7 +307,13 @@ static int copy(struct vcpu *v, gva addr, u8 *data, u64 len, bool write)
         n = MIN(len, PAGE_SIZE - addr % PAGE_SIZE);
         if (rv64_probe(h, addr, ACCESS_LOAD, &pa))
             return -EFAULT;
-        int rc = write ? ram_write(v->ram, pa, data, n) : ram_read(v->ram, pa, data, n);
+        int rc = 0;
+        if (h->config.user && write)
+            memcpy(h->config.user->base + pa, data, n);
+        else if (h->config.user)
+            memcpy(data, h->config.user->base + pa, n);
+        else
+            rc = write ? ram_write(v->ram, pa, data, n) : ram_read(v->ram, pa, data, n);
         if (rc)
             return rc;
     }

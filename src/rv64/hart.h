@@ -3,6 +3,7 @@
 #ifndef RV64_HART_H
 #define RV64_HART_H
 
+#include <setjmp.h>
 #include <stdatomic.h>
 
 #include "base/types.h"
@@ -145,6 +146,8 @@ struct rv64_hart {
     i64                 jit_count;
     struct code_jump   *jit_jumps;
     struct code_context jit_context;
+    u64                 user_limit; /* of a program's addresses */
+    sigjmp_buf          landing;    /* where a program's fault in our own code goes on */
 
     /* CSRs */
     u64           mstatus; /* without FS, SD, UXL, SXL */
@@ -234,6 +237,10 @@ int  rv64_csr_set(struct rv64_hart *, unsigned number, u64 val);
 u64  rv64_mstatus(const struct rv64_hart *); /* whole, with FS and SD */
 u64  rv64_mip(const struct rv64_hart *);
 u64  rv64_time(const struct rv64_hart *); /* in ticks of the timebase */
+
+/* user.c */
+void rv64_user_reset(struct rv64_hart *);
+void rv64_user_enter(struct rv64_hart *); /* on the thread that runs it */
 
 /* mmu.c */
 void  rv64_flush_tlb(struct rv64_hart *); /* what S and U mode's page tables gave */

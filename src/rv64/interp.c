@@ -223,10 +223,8 @@ find:
     if (b && link && flushes == h->n_flushes)
         link->to = b; /* the link is still where it was */
     link = NULL;
-    if (!b) {
-        pc = h->pc;
-        goto jump;
-    }
+    if (!b)
+        goto left;
 enter:
     if (unlikely(h->icount >= atomic_load_explicit(&h->limit, memory_order_relaxed)) || one) {
         h->pc = pc;

@@ -66,24 +66,36 @@ static bool do_help(void *state, const struct code_site *s)
     return rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
 }
 
+/* A program touched what is not there, in translated code. */
+bool rv64_jit_fault(struct rv64_hart *h, void *ucontext, gva addr)
+{
+    const struct code_site *s = h->jit ? code_fault(h->jit->cache, ucontext, state_of(h)) : NULL;
+    if (!s)
+        return false;
+    h->pc = pc_of(h, s);
+    rv64_trap(h, s->store ? CAUSE_STORE_PAGE : CAUSE_LOAD_PAGE, addr);
+    trapped(h, s);
+    return true;
+}
+
 /* --- what is kept --- */
 
 /* Registers that stay in the host's from region to region, the most used ones. */
 static const u8 seated[CODE_SEATS] = {2, 10, 11, 12, 13, 14, 15, 8};
 
-static void describe(struct code_frame *f)
+static void describe(const struct rv64_hart *h, struct code_frame *f)
 {
-    *f = (struct code_frame){.n_vars          = VARS,
-                             .context         = STATE_OFF(jit_context),
-                             .count           = STATE_OFF(jit_count),
-                             .key             = STATE_OFF(pc),
-                             .jumps           = STATE_OFF(jit_jumps),
-                             .jump_bits       = JIT_JUMP_BITS,
-                             .window          = WINDOW_PAGED,
-                             .window_base     = STATE_OFF(tlb),
-                             .load_table      = offsetof(struct tlb, load),
-                             .store_table     = offsetof(struct tlb, store),
-                             .page_bits       = PAGE_BITS,
+    *f = (struct code_frame){.n_vars      = VARS,
+                             .context     = STATE_OFF(jit_context),
+                             .count       = STATE_OFF(jit_count),
+                             .key         = STATE_OFF(pc),
+                             .jumps       = STATE_OFF(jit_jumps),
+                             .jump_bits   = JIT_JUMP_BITS,
+                             .window      = h->config.user ? WINDOW_FLAT : WINDOW_PAGED,
+                             .window_base = h->config.user ? STATE_OFF(user_limit) : STATE_OFF(tlb),
+                             .load_table  = offsetof(struct tlb, load),
+                             .store_table = offsetof(struct tlb, store),
+                             .page_bits   = PAGE_BITS,
                              .page_index_bits = 8,
                              .access          = do_access,
                              .help            = do_help};
@@ -102,7 +114,7 @@ int rv64_jit_create(struct rv64_hart *h, struct err *err)
     struct rv64_jit  *j = try_alloc(1, sizeof(*j));
     if (!j)
         return err_set(err, ENOMEM, "no memory for the translator");
-    describe(&frame);
+    describe(h, &frame);
     int rc = code_cache_create(&j->cache, &frame, CODE_BYTES, err);
     if (rc) {
         free(j);
@@ -112,6 +124,20 @@ int rv64_jit_create(struct rv64_hart *h, struct err *err)
     h->jit  = j;
     memset(j->tables, 0xff, sizeof(j->tables));
     return 0;
+}
+
+int rv64_jit_renew(struct rv64_hart *h, struct err *err)
+{
+    struct code_frame frame;
+    describe(h, &frame);
+    rv64_jit_flush(h);
+    code_destroy(h->jit->code);
+    code_cache_destroy(h->jit->cache);
+    h->jit->code = NULL;
+    int rc       = code_cache_create(&h->jit->cache, &frame, CODE_BYTES, err);
+    if (!rc)
+        h->jit->code = code_create(h->jit->cache);
+    return rc;
 }
 
 void rv64_jit_flush(struct rv64_hart *h)
@@ -223,7 +249,7 @@ static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page)
     struct region **chain = &j->hash[(pa >> 1) % JIT_HASH];
     r->next               = *chain;
     *chain                = r;
-    h->n_blocks++;
+    count_add(&h->n_blocks, 1);
     return r;
 }
 
@@ -246,7 +272,7 @@ static const void *find(struct rv64_hart *h, bool *step)
     const u8      *page = host - h->pc % PAGE_SIZE;
     struct region *r    = rc ? NULL : recall(h, pa, page);
     if (!r && !rc) {
-        h->n_block_misses++;
+        count_add(&h->n_block_misses, 1);
         r = make(h, pa, page);
     }
     if (!r) {
@@ -266,7 +292,7 @@ static u32 run(struct rv64_hart *h, const void *entry, u64 limit, bool *step)
     i64 stretch  = (i64)MIN(limit - h->icount, (u64)STRETCH);
     h->jit_count = stretch;
     u32 link     = code_run(h->jit->cache, state_of(h), entry);
-    h->icount += (u64)(stretch - h->jit_count);
+    count_add(&h->icount, (u64)(stretch - h->jit_count));
     if (link == CODE_NO_LINK)
         return CODE_NO_LINK; /* h->pc is set */
     const struct code_link *l = code_link(h->jit->cache, link);
@@ -295,6 +321,8 @@ void rv64_jit_run(struct rv64_hart *h)
         link = CODE_NO_LINK;
         if (entry)
             link = run(h, entry, limit, &step);
+        if (unlikely(h->exit->why != VCPU_KICKED))
+            return;
         if (step) {
             rv64_interp(h, true);
             if (h->exit->why != VCPU_KICKED)

@@ -242,10 +242,28 @@ static unsigned data_mode(const struct rv64_hart *h)
                                                           : h->mode;
 }
 
+/* A program's memory: flat. */
+static int translate_flat(struct rv64_hart *h, const struct walk *w, gva addr, u64 len, gpa *pa)
+{
+    const struct rv64_user *u = h->config.user;
+    *pa                       = addr;
+    return addr < u->limit && len <= u->limit - addr && u->may(u->ctx, addr, w->access)
+               ? 0
+               : page_cause[w->access];
+}
+
+/* What is at PA, if it can be touched directly. */
+static void *host_of(const struct rv64_hart *h, gpa pa, u64 len, bool write)
+{
+    return h->config.user ? h->config.user->base + pa : ram_borrow(h->vcpu.ram, pa, len, write);
+}
+
 /* ADDR to *pa. 0 or a cause. */
 static int translate(struct rv64_hart *h, struct walk *w, gva addr, u64 len, gpa *pa)
 {
     int rc = 0;
+    if (h->config.user)
+        return translate_flat(h, w, addr, len, pa);
     if (w->mode == RV64_M || h->satp >> 60 == 0)
         *pa = addr;
     else
@@ -280,7 +298,7 @@ static void remember(struct rv64_hart *h, const struct walk *w, gva addr, gpa pa
 {
     gpa  page  = pa & PAGE_MASK;
     bool write = w->access == ACCESS_STORE;
-    u8  *host  = ram_borrow(h->vcpu.ram, page, PAGE_SIZE, write);
+    u8  *host  = host_of(h, page, PAGE_SIZE, write);
     gva  tag   = addr & PAGE_MASK;
     if (!host || !pmp_whole_page(h, page) || (h->n_watches && watched_page(h, tag)) ||
         page == h->tohost_page)
@@ -373,7 +391,7 @@ static int access_page(struct rv64_hart *h, gva addr, unsigned width, u64 *val, 
     int rc = translate(h, &w, addr, width, &pa);
     if (rc)
         return rc;
-    void *host = ram_borrow(h->vcpu.ram, pa, width, write);
+    void *host = host_of(h, pa, width, write);
     if (!host)
         return device_access(h, pa, width, val, write) ? access_cause[w.access] : 0;
     if (write)
@@ -446,7 +464,7 @@ void *rv64_atomic_ptr(struct rv64_hart *h, gva addr, unsigned width, enum access
         check_watches(h, addr, width, access == ACCESS_STORE);
     struct walk w  = {.access = access, .mode = data_mode(h)};
     int         rc = translate(h, &w, addr, width, pa);
-    void       *p  = rc ? NULL : ram_borrow(h->vcpu.ram, *pa, width, access == ACCESS_STORE);
+    void       *p  = rc ? NULL : host_of(h, *pa, width, access == ACCESS_STORE);
     if (!p)
         data_trap(h, rc ? rc : access_cause[access], addr);
     return p;
@@ -462,7 +480,7 @@ int rv64_fetch(struct rv64_hart *h, gva pc, gpa *pa, const u8 **host)
     }
     struct walk w    = {.access = ACCESS_FETCH, .mode = h->mode};
     int         rc   = translate(h, &w, pc, 2, pa);
-    u8         *page = rc ? NULL : ram_borrow(h->vcpu.ram, *pa & PAGE_MASK, PAGE_SIZE, false);
+    u8         *page = rc ? NULL : host_of(h, *pa & PAGE_MASK, PAGE_SIZE, false);
     if (!page)
         return data_trap(h, rc ? rc : CAUSE_FETCH_ACCESS, pc);
     *host = page + pc % PAGE_SIZE;

@@ -26,18 +26,43 @@ enum {
     RV64_REG_MODE = 4161
 };
 
+/* A single program instead of a machine: the hart stays in U mode and memory is flat. Its
+ * exceptions end run() with VCPU_FAULT (arg as mcause, addr as mtval), its environment calls
+ * with VCPU_SYSCALL, pc at the instruction. */
+struct rv64_user {
+    u8 *base;  /* host address of guest address 0; 4 GiB on both sides of [0, limit) are nobody's */
+    u64 limit; /* guest addresses are below */
+    bool (*may)(void *ctx, gva addr, unsigned access); /* is the page there for 0 load, 1 store, 2
+                                                        * fetch? Any thread */
+    void *ctx;
+};
+
 struct rv64_config {
-    unsigned hart_id;
-    bool     jit;    /* translated code, else the interpreter */
-    bool     sbi;    /* environment calls from S mode end run() with VCPU_SYSCALL */
-    gva      reset;  /* pc after reset */
-    gpa      tohost; /* HTIF: told() hears of what is written to this word; 0: none */
+    unsigned                hart_id;
+    bool                    jit;   /* translated code, else the interpreter */
+    const struct rv64_user *user;  /* NULL: a machine; else ram and bus are NULL */
+    bool                    sbi;   /* environment calls from S mode end run() with VCPU_SYSCALL */
+    gva                     reset; /* pc after reset */
+    gpa tohost;                    /* HTIF: told() hears of what is written to this word; 0: none */
     void (*told)(void *ctx, u64 val); /* on the hart's thread */
     void *ctx;
 };
 
 int rv64_create(struct vcpu **out, const struct rv64_config *, struct ram *, struct bus *,
                 struct clock *, struct err *err);
+
+/* For programs, outside run(). */
+u64 *rv64_x(struct vcpu *); /* x0 to x31 */
+u64 *rv64_f(struct vcpu *);
+gva *rv64_pc(struct vcpu *);
+u32  rv64_fcsr(const struct vcpu *);
+void rv64_set_fcsr(struct vcpu *, u32);
+void rv64_forget_memory(struct vcpu *);               /* any thread: what was mapped has changed */
+int  rv64_after_fork(struct vcpu *, struct err *err); /* in the child, by the thread that forked */
+
+/* From the handler of SIGSEGV and SIGBUS, on the hart's thread: if the program did it, run() ends
+ * with VCPU_FAULT and this returns true (or does not return: install it with SA_NODEFER). */
+bool rv64_user_fault(struct vcpu *, void *ucontext, const void *addr);
 
 /* The extensions, as the device tree tells them: riscv,isa and riscv,isa-extensions. */
 extern const char        rv64_isa_string[];

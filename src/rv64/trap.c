@@ -78,6 +78,10 @@ void rv64_trap(struct rv64_hart *h, u64 cause, u64 tval)
     if (unlikely(h->tracer && h->tracer->trap))
         h->tracer->trap(h->tracer->ctx, &h->vcpu, cause, h->pc, tval);
     h->reserved = ~0ull;
+    if (h->config.user) {
+        *h->exit = (struct vcpu_exit){VCPU_FAULT, h->pc, cause, tval};
+        return;
+    }
     if (h->mode <= RV64_S && deleg >> (cause & 63) & 1)
         trap_to_s(h, cause, tval);
     else
@@ -144,8 +148,8 @@ bool rv64_fp_on(struct rv64_hart *h)
 
 bool rv64_ecall(struct rv64_hart *h)
 {
-    if (h->mode == RV64_S && h->config.sbi) {
-        *h->exit = (struct vcpu_exit){VCPU_SYSCALL, h->pc, RV64_S};
+    if (h->config.user || (h->mode == RV64_S && h->config.sbi)) {
+        *h->exit = (struct vcpu_exit){VCPU_SYSCALL, h->pc, h->mode, 0};
         return false;
     }
     rv64_trap(h, h->mode == RV64_M ? CAUSE_ECALL_M : CAUSE_ECALL_U + h->mode, 0);

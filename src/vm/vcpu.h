@@ -19,6 +19,7 @@ enum vcpu_why {
     VCPU_IDLE,    /* waits for an interrupt (WFI); arg: clock time to wake at, ~0: no timer */
     VCPU_SYSCALL, /* an environment call that the owner asked to see; arg: the mode, 0 U, 1 S */
     VCPU_BREAK,   /* a breakpoint or watchpoint of the debugger; arg: its address */
+    VCPU_FAULT,   /* a program's exception; arg: the cause, addr: of what */
     VCPU_OFF,     /* cannot go on: it asked to stop */
 };
 
@@ -26,6 +27,7 @@ struct vcpu_exit {
     enum vcpu_why why;
     gva           pc;
     u64           arg;
+    gva           addr;
 };
 
 struct vcpu;
