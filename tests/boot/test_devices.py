@@ -58,6 +58,34 @@ def test_disk_survives_a_reboot(guise, ext4):
     assert out.count("Linux version") == 2 and "back again" in out
 
 
+@pytest.mark.parametrize("bus", ["pci", "mmio"])
+def test_two_busy_disks_on_two_harts(guise, ext4, tmp_path, bus):
+    """Each disk is written and checked by two at once; both file systems are whole afterwards."""
+    raw, qcow2 = ext4("one", "raw"), ext4("two", "qcow2")
+    script = tmp_path / "shared" / "script"
+    script.parent.mkdir()
+    script.write_text("""
+modprobe ext4; mkdir /a /b; mount -t ext4 /dev/vda /a; mount -t ext4 /dev/vdb /b
+one() {
+    for i in 1 2 3 4; do
+        head -c 3000000 /dev/urandom >$1/$2 && sum=$(md5sum <$1/$2) && sync && echo 1 >/proc/sys/vm/drop_caches
+        [ "$sum" = "$(md5sum <$1/$2)" ] && echo "same $1 $2 $i"
+        cp $1/$2 $1/$2.copy && rm $1/$2 && mv $1/$2.copy $1/$2
+    done
+}
+one /a x & one /a y & one /b x & one /b y & wait
+umount /a; umount /b
+""")
+    start = "mkdir /data; mount -t 9p -o trans=virtio,version=9p2000.L data /data; sh /data/script"
+    out = guise("run", *linux(start, cpus=2, disk=[f"{raw},bus={bus}", f"{qcow2},bus={bus}"],
+                              volume=f"{script.parent}:/data"), timeout=PATIENCE)
+    assert len(re.findall(r"^same /[ab] [xy] [1-4]\r?$", out, re.M)) == 16, out
+    subprocess.run(["qemu-img", "check", "-q", qcow2], check=True)
+    subprocess.run(["qemu-img", "convert", "-O", "raw", qcow2, tmp_path / "back.raw"], check=True)
+    for image in raw, tmp_path / "back.raw":
+        subprocess.run(["e2fsck", "-fn", image], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_read_only_disk(guise, ext4):
     image = ext4("disk", "raw")
     before = image.read_bytes()
