@@ -6,8 +6,6 @@
 SAN    ?=
 WERROR ?=
 BUILD  ?= build$(if $(SAN),/$(SAN))
-# One name for one folder, or the dependencies that a build wrote would not fit the next.
-override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 PREFIX ?= /usr/local
 CC     ?= cc
 
@@ -62,9 +60,12 @@ ifeq ($(shell uname -m),x86_64)
 $(BUILD)/obj/rv64/atomic.o: ALL_CFLAGS += -mcx16
 endif
 
+# What a file depends on holds for both of its names, whichever BUILD was given.
+BOTH_NAMES = -MT $(abspath $@) -MT $(patsubst $(CURDIR)/%,%,$(abspath $@))
+
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	@echo "  CC    $<"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"; $(CC) $(ALL_CFLAGS) -MMD -MP $(BOTH_NAMES) -c -o $@ $<
 
 # Unit tests stand beside the code as *_test.c, each a cmocka program of its own.
 $(BUILD)/test/%: $(BUILD)/obj/%.o $(LIB_FILES)

@@ -317,10 +317,12 @@ u32 gen_site(struct gen *g, const struct ir *i, bool help)
 {
     u32                 number = g->k->sites.n;
     struct site_record *s      = table_add(&g->k->sites);
-    s->site                    = (struct code_site){
-                           .fn = g->fn, .tag = i->c, .what = help ? (u32)i->imm : i->type, .store = i->op == IR_STORE};
-    s->at   = g->e.at;
-    s->help = help;
+    s->site.fn                 = g->fn;
+    s->site.tag                = i->c;
+    s->site.what               = help ? (u32)i->imm : i->type;
+    s->site.store              = i->op == IR_STORE;
+    s->at                      = g->e.at;
+    s->help                    = help;
     return number;
 }
 

@@ -2,7 +2,8 @@
  *
  * The two pages that a case can see lie at the same addresses as under Linux, untranslated; a
  * trap goes to M mode, where a breakpoint waits. Each case runs twice, as blocks and instruction
- * by instruction, and must end alike. */
+ * by instruction, and must end alike. With the argument jit the blocks are translated; single
+ * instructions are always the interpreter's. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>
@@ -141,9 +142,9 @@ static bool all(bool out, void *p, size_t len)
     return true;
 }
 
-static void set_up(void)
+static void set_up(bool jit)
 {
-    struct rv64_config config = {.reset = TRAPS};
+    struct rv64_config config = {.jit = jit, .reset = TRAPS};
     struct err         err    = {0};
     struct loop       *loop;
     struct bus        *bus;
@@ -167,11 +168,11 @@ static void set_up(void)
     rv64_breakpoints(hart, &traps, 1);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct diff_case  c;
     struct diff_reply r;
-    set_up();
+    set_up(argc > 1 && !strcmp(argv[1], "jit"));
     while (all(false, &c, sizeof(c))) {
         if (!run_both(&c, &r) || !all(true, &r, sizeof(r)))
             return 1;

@@ -31,28 +31,31 @@ def tools():
     return names
 
 
-def run(tools, *options, tested=None):
+def run(tools, *options, tested=None, engine="interp"):
     diff, ours, probe = tools
     done = subprocess.run([diff, *map(str, options), str(QEMU), "-cpu", CPU, probe, "--",
-                           *(tested or [ours])], capture_output=True, text=True, timeout=120)
+                           *(tested or [ours, engine])], capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_each_instruction(tools):
+@pytest.mark.parametrize("engine", ["interp", "jit"])
+def test_each_instruction(tools, engine):
     """With another seed each day, so that the days add up."""
     day = int(time.time()) // 86400
-    status, said = run(tools, "-m", "rows", "-n", 250000, "-s", day)
+    status, said = run(tools, "-m", "rows", "-n", 250000, "-s", day, engine=engine)
     assert status == 0, f"seed {day}\n{said}"
 
 
-def test_pairs_done_in_one_piece(tools):
+@pytest.mark.parametrize("engine", ["interp", "jit"])
+def test_pairs_done_in_one_piece(tools, engine):
     day = int(time.time()) // 86400
-    status, said = run(tools, "-m", "pairs", "-n", 100000, "-s", day)
+    status, said = run(tools, "-m", "pairs", "-n", 100000, "-s", day, engine=engine)
     assert status == 0, f"seed {day}\n{said}"
 
 
-def test_all_compressed(tools):
-    status, said = run(tools, "-m", "rvc")
+@pytest.mark.parametrize("engine", ["interp", "jit"])
+def test_all_compressed(tools, engine):
+    status, said = run(tools, "-m", "rvc", engine=engine)
     assert status == 0, said
 
 
