@@ -168,13 +168,14 @@ static void set_state(struct hart *hart, enum hart_state state)
     pthread_mutex_unlock(&hart->m->lock);
 }
 
-/* 9.5: default retentive, or non-retentive: then it starts again at an address. */
+/* 9.5: default retentive, or non-retentive: then it starts again at an address. All other types
+ * are reserved, or a platform's own. */
 static i64 hart_suspend(struct call *c)
 {
     struct hart *hart = c->hart;
     u32          type = (u32)c->args[0];
     if (type != 0 && type != 0x80000000)
-        return type & 0x80000000 && type < 0x90000000 ? SBI_NOT_SUPPORTED : SBI_INVALID_PARAM;
+        return SBI_INVALID_PARAM;
     if (type && !ram_range_at(hart->m->ram, c->args[1]))
         return SBI_INVALID_ADDRESS;
     set_state(hart, HART_SUSPENDED);
@@ -227,15 +228,18 @@ static i64 hsm(struct call *c)
     }
 }
 
-/* 10: shutdown, cold and warm reboot; a reason of 1 is a system failure. */
+/* 10: shutdown, cold and warm reboot; a reason of 1 is a system failure, 0 none. */
 static i64 srst(struct call *c)
 {
-    struct machine *m = c->hart->m;
+    struct machine *m    = c->hart->m;
+    u32             type = (u32)c->args[0], reason = (u32)c->args[1];
     if (c->function != 0)
         return SBI_NOT_SUPPORTED;
-    switch (c->args[0]) {
+    if (reason > 1)
+        return SBI_INVALID_PARAM;
+    switch (type) {
     case 0:
-        machine_ended(m, c->args[1] == 1 ? 1 : 0, c->args[1] == 1 ? "system failure" : "power off");
+        machine_ended(m, reason, reason ? "system failure" : "power off");
         break;
     case 1:
     case 2:
