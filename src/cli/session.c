@@ -139,8 +139,8 @@ static void take_frame(struct pump *p)
     if (p->in[0] == FRAME_EXIT)
         take_exit(p, data, len);
     if (p->in[0] == FRAME_STATS) {
-        free(p->out->stats);
-        p->out->stats = xstrndup(data, len);
+        cleanup_free char *before = p->out->stats;
+        p->out->stats             = xasprintf("%s%.*s", before ? before : "", (int)len, data);
     }
     if (p->in[0] == FRAME_LOST && len == 8) {
         u64 lost;

@@ -14,6 +14,7 @@ struct echo {
     char            line[512];
     u32             len;
     u64             done;
+    u64             rows; /* more numbers to tell */
     u8              stubborn, paused;
 };
 
@@ -55,6 +56,8 @@ static void obey(struct echo *e, const char *line)
         say(e, line + 6);
     } else if (strncmp(line, "flood ", 6) == 0) {
         flood(e, strtoull(line + 6, NULL, 10));
+    } else if (strncmp(line, "rows ", 5) == 0) {
+        e->rows = strtoull(line + 5, NULL, 10);
     } else if (strcmp(line, "stubborn") == 0) {
         e->stubborn = 1;
     } else if (strcmp(line, "count") == 0) {
@@ -176,6 +179,8 @@ static int load(struct instance *inst, struct snap *snap, struct err *err)
 static void stats(struct instance *inst, struct stats *out)
 {
     stats_add(out, of(inst)->done, "", "echo.lines");
+    for (u64 i = 0; i < of(inst)->rows; i++)
+        stats_add(out, i, "bytes", "echo.row%llu", (unsigned long long)i);
 }
 
 static const char *const engines[] = {"talk", NULL};

@@ -17,7 +17,7 @@ enum frame_type {
     FRAME_INPUT  = 2, /* client to machine: what was typed */
     FRAME_RESIZE = 3, /* client to machine: columns, rows, two bytes each, little endian */
     FRAME_LOST   = 4, /* machine to client: so many bytes of output were lost, eight bytes */
-    FRAME_STATS  = 5, /* machine to client: its numbers at the end, JSON */
+    FRAME_STATS  = 5, /* machine to client: its numbers at the end, JSON; one or more pieces */
     FRAME_EXIT   = 6, /* machine to client, the last one: JSON with status and why */
 };
 

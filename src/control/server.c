@@ -143,8 +143,11 @@ static void queue_last_words(struct client *c)
 {
     cleanup_free char *text  = exit_text(c->server);
     const char        *stats = c->server->m->last_stats;
-    if (stats)
-        queue_frame(c, FRAME_STATS, stats, strlen(stats));
+    size_t             left  = stats ? strlen(stats) : 0;
+    for (size_t n; left; stats += n, left -= n) {
+        n = MIN(left, (size_t)FRAME_MAX);
+        queue_frame(c, FRAME_STATS, stats, n);
+    }
     queue_frame(c, FRAME_EXIT, text, strlen(text));
 }
 

@@ -210,6 +210,7 @@ static void machine_stats(struct instance *instance, struct stats *stats)
                       (unsigned long long)dev->base);
         }
     }
+    plugged_stats(m, stats);
 }
 
 static void machine_destroy(struct instance *instance)

@@ -67,13 +67,33 @@ static int plug(struct socket *s, struct virtio *dev, const char *options, struc
     return 0;
 }
 
-static int plug_or_destroy(struct socket *s, struct virtio *dev, const char *options,
-                           struct err *err)
+/* For the user it is NAME and how many of these there were before. */
+static void note(struct machine *m, const char *name, struct virtio *dev)
+{
+    unsigned before = 0;
+    assert(m->n_plugged < PLUGGED_MAX); /* there are fewer places */
+    for (unsigned i = 0; i < m->n_plugged; i++)
+        before += m->plugged[i].dev->ops->id == dev->ops->id;
+    struct plugged *p = &m->plugged[m->n_plugged++];
+    p->dev            = dev;
+    snprintf(p->name, sizeof(p->name), "%s%u", name, before);
+}
+
+static int plug_or_destroy(struct socket *s, const char *name, struct virtio *dev,
+                           const char *options, struct err *err)
 {
     int rc = plug(s, dev, options, err);
     if (rc)
         virtio_destroy(dev);
+    else
+        note(s->m, name, dev);
     return rc;
+}
+
+void plugged_stats(struct machine *m, struct stats *stats)
+{
+    for (unsigned i = 0; i < m->n_plugged; i++)
+        virtio_stats(m->plugged[i].dev, m->plugged[i].name, stats);
 }
 
 /* --- the devices --- */
@@ -96,7 +116,7 @@ static int plug_disk(struct socket *s, const struct spec_disk *d, struct err *er
         disk_close(disk);
         return rc;
     }
-    return plug_or_destroy(s, dev, d->options, err);
+    return plug_or_destroy(s, "disk", dev, d->options, err);
 }
 
 /* Six bytes from "52:54:00:12:34:56"; without it a random local address. */
@@ -153,7 +173,7 @@ static int plug_net(struct socket *s, const struct spec_net *n, struct err *err)
         netdev_close(net);
         return rc;
     }
-    return plug_or_destroy(s, dev, n->options, err);
+    return plug_or_destroy(s, "net", dev, n->options, err);
 }
 
 /* A folder's mount tag is its place in the guest, without the first slash and with - for others:
@@ -167,14 +187,14 @@ static int plug_share(struct socket *s, const struct spec_share *share, struct e
         if (*p == '/')
             *p = '-';
     int rc = virtio_9p_create(&dev, s->m->ram, tag, share->host, share->read_only, err);
-    return rc ? rc : plug_or_destroy(s, dev, NULL, err);
+    return rc ? rc : plug_or_destroy(s, "share", dev, NULL, err);
 }
 
 static int plug_console(struct socket *s, struct err *err)
 {
     struct virtio *dev;
     int            rc = virtio_console_create(&dev, s->m->ram, s->m->instance.console, true, err);
-    return rc ? rc : plug_or_destroy(s, dev, NULL, err);
+    return rc ? rc : plug_or_destroy(s, "console", dev, NULL, err);
 }
 
 /* Every machine has these: entropy, memory that can be asked back, sockets to the host. */
@@ -185,17 +205,17 @@ static int plug_standard(struct socket *s, struct err *err)
     struct virtio         *dev;
     int                    rc = virtio_rng_create(&dev, s->m->ram, err);
     if (!rc)
-        rc = plug_or_destroy(s, dev, NULL, err);
+        rc = plug_or_destroy(s, "rng", dev, NULL, err);
     if (!rc && has_virtio_console(s->m))
         rc = plug_console(s, err);
     if (!rc)
         rc = virtio_balloon_create(&dev, s->m->ram, err);
     if (!rc)
-        rc = plug_or_destroy(s, dev, NULL, err);
+        rc = plug_or_destroy(s, "balloon", dev, NULL, err);
     if (!rc)
         rc = virtio_vsock_create(&dev, s->m->ram, i->loop, GUEST_CID, i->dir, err);
     if (!rc)
-        rc = plug_or_destroy(s, dev, NULL, err);
+        rc = plug_or_destroy(s, "vsock", dev, NULL, err);
     return rc;
 }
 

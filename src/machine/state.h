@@ -21,6 +21,7 @@ enum { HARTS_MAX = 8 };
 enum hart_state { HART_STARTED, HART_STOPPED, HART_START_PENDING, HART_SUSPENDED };
 
 struct machine;
+struct virtio; /* device/virtio/virtio.h */
 
 /* One hart and its thread. */
 struct hart {
@@ -48,6 +49,13 @@ struct entry {
     u64 dynamic; /* gpa of OpenSBI's fw_dynamic_info; 0: none */
 };
 
+/* What is plugged into the board, by a name for the user: "disk0". The transports own it. */
+struct plugged {
+    char           name[16];
+    struct virtio *dev;
+};
+enum { PLUGGED_MAX = 48 };
+
 struct machine {
     struct instance instance; /* first */
     struct ram     *ram;
@@ -59,6 +67,8 @@ struct machine {
     struct entry    entry;
     u64             tohost;           /* gpa of HTIF's word; 0: none */
     bool            workload_is_disk; /* then it is the first disk */
+    struct plugged  plugged[PLUGGED_MAX];
+    unsigned        n_plugged;
     struct hart     harts[HARTS_MAX];
     unsigned        n_harts;
     struct watcher *watcher; /* looks for a kernel's last words */
@@ -97,7 +107,8 @@ static inline bool has_virtio_console(const struct machine *m)
 }
 
 /* plugged.c: disks, networks, folders; after the board's own devices */
-int plugged_build(struct machine *, struct err *err);
+int  plugged_build(struct machine *, struct err *err);
+void plugged_stats(struct machine *, struct stats *);
 
 /* probe.c: what the workload is */
 void machine_probe(const struct spec *, struct probe *out);

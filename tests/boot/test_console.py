@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person at the guest's console: hvc0 of Debian's kernel, with the size of the terminal."""
 import signal
+import time
 
 import pytest
 
@@ -24,7 +25,8 @@ def test_shell_on_virtio_console(guise):
     t.process.send_signal(signal.SIGWINCH)
     say(t, "until stty size | grep 132; do :; done", b"50 132")
     text = b"0123456789" * 300  # more than a ring of small buffers, as fast as it goes
-    t.type(b"wc -c\r")
+    say(t, 'echo sta""rt; wc -c', b"start")
+    time.sleep(0.5)  # the shell has left the terminal alone before
     for i in range(0, 3000, 500):
         t.type(text[i:i + 500] + b"\r")
     t.type(b"\x04")

@@ -196,6 +196,17 @@ def test_published_port(guise):
     wait_until(asked, seconds=PATIENCE)
 
 
+def test_stats_of_devices(guise, tmp_path):
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    script = f"dd if=/dev/vda of=/dev/null bs=4k count=10 iflag=direct; {SETUP_NET}; ping -c 1 10.0.2.2"
+    done = guise.run("run", "--stats", *linux(script, disk=f"{tmp_path}/disk,format=raw"), timeout=PATIENCE)
+    rows = {w[0]: int(w[1]) for w in map(str.split, done.stderr.splitlines()) if len(w) in (2, 3) and w[1].isdigit()}
+    assert rows["disk0.read.bytes"] >= 40960 and rows["disk0.requests"] >= rows["disk0.read.requests"] >= 10
+    assert rows["net0.sent.frames"] >= 2 and rows["net0.received.frames"] >= 2  # ARP, ping
+    assert rows["balloon0.guest_total"] > 100 << 20
+    assert all(rows[f"{name}0.faults"] == 0 for name in ("disk", "net", "balloon", "rng", "vsock"))
+
+
 def test_no_network(guise):
     out = guise("run", *linux("ls /sys/class/net", net="none"), timeout=PATIENCE)
     assert "eth0" not in out

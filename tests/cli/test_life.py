@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of an instance, verb by verb, over the kind echo."""
 import json
+import re
 import os
 import signal
 import subprocess
@@ -181,8 +182,8 @@ def test_stats(echo, script):
     assert "echo.lines" in echo("stats", "--no-stream", "--all-rows", "busy")
     echo("stop", "busy")
     assert echo.run("stats", "--no-stream", "busy").returncode == 1
-    done = echo.run("run", "--stats", script("exit 0"))
-    assert "echo.lines" in done.stderr
+    done = echo.run("run", "--stats", script("rows 2000", "exit 0"))
+    assert "echo.lines" in done.stderr and re.search(r"echo\.row1999 +1999 bytes", done.stderr)
 
 
 def test_events(echo, script):

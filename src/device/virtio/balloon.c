@@ -130,6 +130,37 @@ static void balloon_destroy(struct virtio *dev)
     free(to_balloon(dev));
 }
 
+/* What the driver told last, to be told again. Lock held. */
+static void tell(struct balloon *b, struct balloon_stats *out)
+{
+    struct virtqueue *q = &b->dev.queues[STATS];
+    *out                = b->stats;
+    out->actual         = (u64)b->config.actual * PAGE;
+    if (virtio_has(&b->dev, BALLOON_F_STATS_VQ) && virtq_pop(q, &b->chain)) {
+        virtq_push(q, &b->chain, 0);
+        virtq_tell(q);
+    }
+}
+
+/* The first figures that a driver tells are those of its start: ask twice for newer ones. */
+static void balloon_stats(struct virtio *dev, const char *name, struct stats *stats)
+{
+    struct balloon_stats s;
+    tell(to_balloon(dev), &s);
+    const struct {
+        const char *name, *unit;
+        u64         value;
+    } rows[] = {{"inflated", "bytes", s.actual},
+                {"guest_free", "bytes", s.free},
+                {"guest_total", "bytes", s.total},
+                {"guest_available", "bytes", s.available},
+                {"guest_major_faults", "", s.major_faults},
+                {"guest_minor_faults", "", s.minor_faults}};
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].value != ~0ull)
+            stats_add(stats, rows[i].value, rows[i].unit, "%s.%s", name, rows[i].name);
+}
+
 static const struct field fields[] = {FIELD(struct balloon, config), FIELD(struct balloon, stats),
                                       FIELDS_END};
 
@@ -143,6 +174,7 @@ static const struct virtio_ops ops = {
     .config_write = balloon_config_write,
     .reset        = balloon_reset,
     .destroy      = balloon_destroy,
+    .stats        = balloon_stats,
     .fields       = fields,
 };
 
@@ -168,13 +200,7 @@ void virtio_balloon_set(struct virtio *dev, u64 bytes)
 
 void virtio_balloon_stats(struct virtio *dev, struct balloon_stats *out)
 {
-    struct balloon *b = to_balloon(dev);
     virtio_lock(dev);
-    *out        = b->stats;
-    out->actual = (u64)b->config.actual * PAGE;
-    if (virtio_has(dev, BALLOON_F_STATS_VQ) && virtq_pop(&dev->queues[STATS], &b->chain)) {
-        virtq_push(&dev->queues[STATS], &b->chain, 0); /* please tell again */
-        virtq_tell(&dev->queues[STATS]);
-    }
+    tell(to_balloon(dev), out);
     virtio_unlock(dev);
 }

@@ -241,6 +241,11 @@ static void blk_destroy(struct virtio *dev)
     free(b);
 }
 
+static void blk_stats(struct virtio *dev, const char *name, struct stats *stats)
+{
+    disk_stats(container_of(dev, struct blk, dev)->disk, name, stats);
+}
+
 static const struct virtio_ops ops = {
     .name       = "virtio-blk",
     .id         = VIRTIO_ID_BLOCK,
@@ -251,6 +256,7 @@ static const struct virtio_ops ops = {
     .reset      = blk_reset,
     .drain      = blk_drain,
     .destroy    = blk_destroy,
+    .stats      = blk_stats,
 };
 
 int virtio_blk_create(struct virtio **out, struct ram *ram, struct disk *disk, const char *serial,

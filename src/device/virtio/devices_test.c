@@ -214,6 +214,22 @@ static void test_balloon(void **state)
     assert_true(stats.total == ~0ull);
     u32 id, len;
     assert_true(bed_used(&b, 2, &id, &len));
+    /* a driver tells its first figures before it is ready: Linux does */
+    bed_start(&b, 0, false, false);
+    bed_set32(&b, 0x70, 0);
+    bed_set32(&b, 0x70, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
+    bed_set32(&b, 0x24, 0);
+    bed_set32(&b, 0x20, 2); /* statistics */
+    bed_set32(&b, 0x24, 1);
+    bed_set32(&b, 0x20, 1);
+    bed_set32(&b, 0x70, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
+    bed_queue_up(&b, 2);
+    bed_put(&b, entry, 10);
+    bed_add(&b, 2, &s, 1);
+    bed_kick(&b, 2);
+    bed_set32(&b, 0x70, 15);
+    virtio_balloon_stats(dev, &stats);
+    assert_int_equal(stats.free, 12345);
     bed_done(&b);
 }
 

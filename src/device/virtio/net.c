@@ -33,8 +33,9 @@ struct net {
     struct netdev     *cable;
     struct kick       *look;
     struct net_config  config;
-    unsigned           told;    /* the loop thread's: what the cable knows of taken() */
-    u64                dropped; /* frames of the guest that are too long or too short */
+    unsigned           told;                /* the loop thread's: what the cable knows of taken() */
+    u64                frames[2], bytes[2]; /* by queue, under the lock */
+    u64                dropped;             /* frames of the guest that are too long or too short */
     struct net_header  header;
     u8                 frame[NET_FRAME_MAX];
     struct virtq_chain out;
@@ -88,6 +89,8 @@ static bool take_frame(struct net *n, size_t *len)
             *len = virtq_read(&n->out, HEADER_BYTES, n->frame, bytes);
         else
             n->dropped++;
+        n->frames[TRANSMIT] += *len != 0;
+        n->bytes[TRANSMIT] += *len;
         virtq_push(q, &n->out, 0);
     } else {
         virtq_tell(q);
@@ -184,6 +187,8 @@ static bool receive(void *ctx, const struct net_header *header, u8 *frame, size_
     unsigned count = collect(n, len + HEADER_BYTES);
     if (count) {
         fill(n, count, &h, frame, len);
+        n->frames[RECEIVE]++;
+        n->bytes[RECEIVE] += len;
         virtq_tell(&n->dev.queues[RECEIVE]);
     }
     virtio_unlock(&n->dev);
@@ -224,6 +229,16 @@ static void net_destroy(struct virtio *dev)
     free(n);
 }
 
+static void net_stats(struct virtio *dev, const char *name, struct stats *stats)
+{
+    struct net *n = container_of(dev, struct net, dev);
+    stats_add(stats, n->frames[RECEIVE], "", "%s.received.frames", name);
+    stats_add(stats, n->bytes[RECEIVE], "bytes", "%s.received.bytes", name);
+    stats_add(stats, n->frames[TRANSMIT], "", "%s.sent.frames", name);
+    stats_add(stats, n->bytes[TRANSMIT], "bytes", "%s.sent.bytes", name);
+    stats_add(stats, n->dropped + n->cable->dropped, "", "%s.dropped", name);
+}
+
 static const struct virtio_ops ops = {
     .name       = "virtio-net",
     .id         = VIRTIO_ID_NET,
@@ -235,6 +250,7 @@ static const struct virtio_ops ops = {
     .load       = net_load,
     .drain      = net_drain,
     .destroy    = net_destroy,
+    .stats      = net_stats,
 };
 
 int virtio_net_create(struct virtio **out, struct ram *ram, struct netdev *cable, struct loop *loop,

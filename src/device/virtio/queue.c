@@ -198,7 +198,9 @@ void virtq_push(struct virtqueue *q, const struct virtq_chain *c, u32 written)
 {
     if (!q->ready || c->life != q->dev->life || q->dev->status & VIRTIO_NEEDS_RESET)
         return;
-    u32 left = written;
+    q->dev->requests++;
+    q->untold = 1;
+    u32 left  = written;
     for (unsigned i = c->n_out; left && i < (unsigned)c->n_out + c->n_in; i++) {
         u32 n = (u32)MIN((u64)left, c->iov[i].iov_len);
         ram_dirtied(q->dev->ram, c->addr[i], n);
@@ -212,7 +214,10 @@ void virtq_push(struct virtqueue *q, const struct virtq_chain *c, u32 written)
 
 void virtq_tell(struct virtqueue *q)
 {
-    if (q->ready && virtio_live(q->dev) && (is_packed(q) ? packed_wanted(q) : split_wanted(q)))
+    if (!q->untold || !q->ready || !virtio_live(q->dev))
+        return;
+    q->untold = 0;
+    if (is_packed(q) ? packed_wanted(q) : split_wanted(q))
         virtio_interrupt(q->dev, q->index);
 }
 
@@ -258,10 +263,10 @@ size_t virtq_write(struct virtq_chain *c, u64 off, const void *src, size_t len)
 }
 
 #define F(m) FIELD(struct virtqueue, m)
-static const struct field fields[] = {F(size),      F(ready),           F(desc),      F(driver),
-                                      F(device),    F(next_avail),      F(next_used), F(avail_wrap),
-                                      F(used_wrap), F(signalled_valid), F(signalled), F(since_told),
-                                      FIELDS_END};
+static const struct field fields[] = {
+    F(size),       F(ready),      F(desc),      F(driver), F(device),          F(next_avail),
+    F(next_used),  F(avail_wrap), F(used_wrap), F(untold), F(signalled_valid), F(signalled),
+    F(since_told), FIELDS_END};
 #undef F
 
 void virtq_save(const struct virtqueue *q, struct snap *snap)

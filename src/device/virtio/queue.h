@@ -32,6 +32,7 @@ struct virtqueue {
     /* where we are */
     u16 next_avail, next_used; /* split: free running; packed: places in the ring */
     u8  avail_wrap, used_wrap; /* packed */
+    u8  untold;                /* something was pushed since virtq_tell */
     u8  signalled_valid;
     u16 signalled;  /* next_used when the driver was last told */
     u16 since_told; /* packed: ring places used since */
@@ -69,7 +70,7 @@ bool virtq_pop(struct virtqueue *, struct virtq_chain *); /* false: none, or bro
 /* The chain's first WRITTEN bytes of writable pieces are filled. A chain of before a reset is
  * ignored. Follow with virtq_tell, after one or many. */
 void virtq_push(struct virtqueue *, const struct virtq_chain *, u32 written);
-void virtq_tell(struct virtqueue *); /* interrupts the driver, if it wants to hear */
+void virtq_tell(struct virtqueue *); /* of what was pushed: interrupts, if the driver wants it */
 
 /* Hands back what was popped since the mark, as if it had not been. */
 struct virtq_mark virtq_here(const struct virtqueue *);

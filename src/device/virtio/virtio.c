@@ -101,6 +101,21 @@ static void reset(struct virtio *dev)
     virtio_ack(dev, 0xff);
 }
 
+void virtio_notify(struct virtio *dev, unsigned queue)
+{
+    if (queue < dev->ops->n_queues && dev->queues[queue].ready && virtio_live(dev))
+        dev->ops->notify(dev, queue);
+}
+
+/* A driver may have filled queues before it was ready, and has not been heard. */
+static void start(struct virtio *dev)
+{
+    if (dev->ops->start)
+        dev->ops->start(dev);
+    for (unsigned i = 0; i < dev->ops->n_queues; i++)
+        virtio_notify(dev, i);
+}
+
 void virtio_set_status(struct virtio *dev, u8 status)
 {
     if (status == 0) {
@@ -118,14 +133,18 @@ void virtio_set_status(struct virtio *dev, u8 status)
         status &= (u8)~VIRTIO_DRIVER_OK;
     /* Bits are only ever added, but by a reset (2.1.1). */
     dev->status |= status & (u8)~VIRTIO_NEEDS_RESET;
-    if ((fresh & status & VIRTIO_DRIVER_OK) && virtio_live(dev) && dev->ops->start)
-        dev->ops->start(dev);
+    if ((fresh & status & VIRTIO_DRIVER_OK) && virtio_live(dev))
+        start(dev);
 }
 
-void virtio_notify(struct virtio *dev, unsigned queue)
+void virtio_stats(struct virtio *dev, const char *name, struct stats *stats)
 {
-    if (queue < dev->ops->n_queues && dev->queues[queue].ready && virtio_live(dev))
-        dev->ops->notify(dev, queue);
+    virtio_lock(dev);
+    stats_add(stats, dev->requests, "", "%s.requests", name);
+    stats_add(stats, dev->faults, "", "%s.faults", name);
+    if (dev->ops->stats)
+        dev->ops->stats(dev, name, stats);
+    virtio_unlock(dev);
 }
 
 void virtio_drain(struct virtio *dev)

@@ -15,6 +15,7 @@
 #include "device/virtio/queue.h"
 #include "memory/bus.h"
 #include "memory/ram.h"
+#include "vm/stats.h"
 
 enum { VIRTIO_QUEUES_MAX = 5, VIRTIO_CONFIG = VIRTIO_QUEUES_MAX };
 
@@ -64,6 +65,8 @@ struct virtio_ops {
     void (*drain)(struct virtio *);   /* loop thread: finish what is in flight, push its answers */
     void (*destroy)(struct virtio *); /* frees the device itself; calls virtio_done */
 
+    void (*stats)(struct virtio *, const char *name, struct stats *); /* more than the common */
+
     const struct field *fields; /* of the struct that begins with struct virtio */
     void (*save)(struct virtio *, struct snap *);
     int (*load)(struct virtio *, struct snap *, struct err *);
@@ -81,13 +84,13 @@ struct virtio {
     u32   config_len;
     u64   offered;
 
-    pthread_mutex_t  lock; /* guards all below */
-    u64              accepted;
-    u32              generation; /* of the configuration (2.5) */
-    u32              life;       /* counts resets: chains of an earlier life are forgotten */
-    u8               status;
-    u8               isr;
-    u64              faults; /* what the driver did wrong, for stats */
+    pthread_mutex_t lock; /* guards all below */
+    u64             accepted;
+    u32             generation; /* of the configuration (2.5) */
+    u32             life;       /* counts resets: chains of an earlier life are forgotten */
+    u8              status;
+    u8              isr;
+    u64             requests, faults; /* chains handed back; what the driver did wrong: for stats */
     struct virtqueue queues[VIRTIO_QUEUES_MAX];
 };
 
@@ -129,6 +132,9 @@ void virtio_notify(struct virtio *, unsigned queue);
 void virtio_ack(struct virtio *, u8 reasons);
 void virtio_save(struct virtio *, struct snap *);
 int  virtio_load(struct virtio *, struct snap *, struct err *);
+
+/* Rows "NAME.requests" and so on. Loop thread, lock not held. */
+void virtio_stats(struct virtio *, const char *name, struct stats *);
 
 /* For transports; lock not held. */
 void virtio_drain(struct virtio *);
