@@ -95,12 +95,18 @@ void code_link_set(struct code_cache *k, u32 number, const void *entry)
     host_patch_jump(k, l->at, entry ? (u32)((const u8 *)entry - k->rx) : l->stub);
 }
 
+/* Where a register was put on the way out. */
+static u64 *saved(struct code_context *ctx, u8 reg)
+{
+    return reg < HOST_FP ? &ctx->gpr[reg] : &ctx->fpr[reg - HOST_FP];
+}
+
 void code_sync_home(const struct code_cache *k, void *state, u32 fn)
 {
-    const struct fn_record    *f   = &k->fns.at[fn];
-    const struct code_context *ctx = (const void *)((u8 *)state + k->frame.context);
+    const struct fn_record *f   = &k->fns.at[fn];
+    struct code_context    *ctx = (void *)((u8 *)state + k->frame.context);
     for (unsigned i = 0; i < f->n_seats; i++)
-        memcpy((u8 *)state + k->frame.vars[f->seats[i].var].home, &ctx->gpr[f->seats[i].reg], 8);
+        memcpy((u8 *)state + k->frame.vars[f->seats[i].var].home, saved(ctx, f->seats[i].reg), 8);
 }
 
 static void sync_back(const struct code_cache *k, u8 *state, u32 fn)
@@ -108,7 +114,7 @@ static void sync_back(const struct code_cache *k, u8 *state, u32 fn)
     const struct fn_record *f   = &k->fns.at[fn];
     struct code_context    *ctx = (void *)(state + k->frame.context);
     for (unsigned i = 0; i < f->n_seats; i++)
-        memcpy(&ctx->gpr[f->seats[i].reg], state + k->frame.vars[f->seats[i].var].home, 8);
+        memcpy(saved(ctx, f->seats[i].reg), state + k->frame.vars[f->seats[i].var].home, 8);
 }
 
 bool code_called_out(struct code_cache *k, u8 *state)

@@ -15,7 +15,7 @@ struct fn_record {
     u32              from, to; /* its code */
     u32              first_site, n_sites;
     u8               n_seats;
-    struct code_seat seats[16];
+    struct code_seat seats[32];
 };
 
 struct site_record {
@@ -35,8 +35,8 @@ struct code_cache {
     struct code_frame frame;
     u8               *rw, *rx; /* the same memory */
     u32               size, used;
-    u32               start;                         /* behind the trampolines */
-    u32               enter, leave, miss, out, away; /* trampolines: see x64.c */
+    u32               start;                                 /* behind the trampolines */
+    u32               enter, leave, miss, out, out_fp, away; /* trampolines: see x64.c */
     TABLE(struct fn_record) fns;
     TABLE(struct site_record) sites;
     TABLE(struct code_link) links;

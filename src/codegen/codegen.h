@@ -25,7 +25,7 @@ enum ir_op {
     IR_OPS
 };
 
-enum ir_type { IR_I8, IR_U8, IR_I16, IR_U16, IR_I32, IR_U32, IR_I64, IR_TYPES };
+enum ir_type { IR_I8, IR_U8, IR_I16, IR_U16, IR_I32, IR_U32, IR_I64, IR_F32, IR_F64, IR_TYPES };
 
 typedef struct {
     u32 id;
@@ -37,13 +37,14 @@ typedef struct {
 enum { CODE_VARS = 64, CODE_SEATS = 8 };
 
 struct code_var {
-    i32 home; /* its u64, from the state pointer */
-    i8  seat; /* 0..CODE_SEATS-1, or -1: none */
+    i32  home; /* its u64, from the state pointer */
+    i8   seat; /* 0..CODE_SEATS-1, or -1: none */
+    bool fp;   /* holds floating-point values; has no seat */
 };
 
 /* What translated code leaves behind when it calls out. The client keeps one in its state. */
 struct code_context {
-    u64 gpr[16];
+    u64 gpr[16], fpr[16];
     u64 addr, data; /* of an access that calls out; data is also what a load gives back */
     u32 site;
     u32 link; /* the exit that was taken; CODE_NO_LINK: one without */
@@ -123,6 +124,10 @@ ir_val   code_get(struct code *, unsigned var);
 void     code_set(struct code *, unsigned var, ir_val);
 ir_val   code_load(struct code *, enum ir_type, ir_val base, i32 off);
 void     code_store(struct code *, enum ir_type, ir_val base, i32 off, ir_val);
+ir_val   code_fp(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, ir_val c, u32 which,
+                 unsigned var);                      /* a SET of var to it must follow */
+bool     code_has_fp(void);                          /* this host does code_fp's operations */
+bool     code_is_boxed(const struct code *, ir_val); /* surely */
 ir_val   code_peek(struct code *, enum ir_type, i32 off);
 void     code_help(struct code *, u32 which);
 void     code_fence(struct code *);

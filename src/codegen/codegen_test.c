@@ -151,9 +151,9 @@ static void random_block(struct code *c)
         else if (r < 8)
             n = had, code_set(c, below(N_VARS), pick(c, v, had));
         else if (r == 8)
-            v[had] = code_load(c, below(IR_TYPES), address(c, pick(c, v, had)), (i32)below(4096));
+            v[had] = code_load(c, below(IR_F32), address(c, pick(c, v, had)), (i32)below(4096));
         else if (r == 9)
-            n = had, code_store(c, below(IR_TYPES), address(c, pick(c, v, had)), (i32)below(4096),
+            n = had, code_store(c, below(IR_F32), address(c, pick(c, v, had)), (i32)below(4096),
                                 pick(c, v, had));
         else if (op == IR_SELECT)
             v[had] = code_select(c, pick(c, v, had), pick(c, v, had), pick(c, v, had));

@@ -43,7 +43,7 @@ static u8 displaced(struct gen *g, const u32 *weights, u32 weight)
     u32                      least = weight / 2;
     int                      var   = -1;
     for (unsigned i = 0; i < f->n_vars; i++)
-        if (g->place[i] != NO_REG && weights[i] < least) {
+        if (g->place[i] != NO_REG && !f->vars[i].fp && weights[i] < least) {
             least = weights[i];
             var   = (int)i;
         }
@@ -54,6 +54,23 @@ static u8 displaced(struct gen *g, const u32 *weights, u32 weight)
     return reg;
 }
 
+/* The most used floating-point variables, if it pays. */
+static void assign_fp_places(struct gen *g, const u32 *weights)
+{
+    const struct code_frame *f = &g->k->frame;
+    for (unsigned n = 0; n < HOST_FP_PLACES; n++) {
+        int best = -1;
+        for (unsigned i = 0; i < f->n_vars; i++)
+            if (f->vars[i].fp && g->place[i] == NO_REG && weights[i] > 1 &&
+                (best < 0 || weights[i] > weights[best]))
+                best = (int)i;
+        if (best < 0)
+            return;
+        g->place[best] = host_fp_places[n];
+        g->fp          = true;
+    }
+}
+
 static void assign_places(struct gen *g)
 {
     const struct code_frame *f                  = &g->k->frame;
@@ -62,10 +79,11 @@ static void assign_places(struct gen *g)
     u64                      tried              = 0;
     for (unsigned i = 0; i < f->n_vars; i++)
         g->place[i] = f->vars[i].seat < 0 ? NO_REG : host_seats[f->vars[i].seat];
+    assign_fp_places(g, weights);
     while (loops) {
         int best = -1;
         for (unsigned i = 0; i < f->n_vars; i++)
-            if (g->place[i] == NO_REG && !(tried >> i & 1) && weights[i] >= 16 &&
+            if (!f->vars[i].fp && g->place[i] == NO_REG && !(tried >> i & 1) && weights[i] >= 16 &&
                 (best < 0 || weights[i] > weights[best]))
                 best = (int)i;
         if (best < 0)
@@ -143,9 +161,20 @@ struct loc gen_loc(struct gen *g, u32 v)
     return (struct loc){.kind = LOC_MEM, .off = slot_off(g, x->slot)};
 }
 
+bool gen_is_fp(const struct gen *g, u32 v)
+{
+    const struct ir *i = &g->c->ir[v];
+    if (i->op == IR_GET)
+        return g->k->frame.vars[i->imm].fp;
+    if (i->op == IR_LOAD)
+        return i->type == IR_F32 || i->type == IR_F64;
+    return ir_info[i->op].flags & IR_FP;
+}
+
 bool gen_is_free(const struct gen *g, u8 temp)
 {
-    return temp < 16 && g->owner[temp] == IR_NONE && memchr(host_temps, temp, HOST_TEMPS) != NULL;
+    return temp != NO_REG && g->owner[temp] == IR_NONE &&
+           (memchr(host_temps, temp, HOST_TEMPS) || memchr(host_fp_temps, temp, HOST_TEMPS));
 }
 
 /* Makes a temporary nobody's; its value stays known elsewhere. */
@@ -177,11 +206,11 @@ static unsigned price(const struct gen *g, u8 reg)
     return is_const(g, v) || g->v[v].in != IR_NONE || g->v[v].slot >= 0 ? 1 : 2;
 }
 
-u8 gen_temp(struct gen *g)
+static u8 temp_of(struct gen *g, const u8 *temps)
 {
     u8 best = NO_REG;
     for (unsigned i = 0; i < HOST_TEMPS; i++) {
-        u8 r = host_temps[i];
+        u8 r = temps[i];
         if (!(g->locked >> r & 1) && (best == NO_REG || price(g, r) < price(g, best)))
             best = r;
     }
@@ -189,6 +218,21 @@ u8 gen_temp(struct gen *g)
     evict(g, best);
     g->locked |= 1u << best;
     return best;
+}
+
+u8 gen_temp(struct gen *g)
+{
+    return temp_of(g, host_temps);
+}
+
+u8 gen_fp_temp(struct gen *g)
+{
+    return temp_of(g, host_fp_temps);
+}
+
+static u8 temp_for(struct gen *g, u32 v)
+{
+    return gen_is_fp(g, v) ? gen_fp_temp(g) : gen_temp(g);
 }
 
 void gen_is_in(struct gen *g, u32 v, u8 temp)
@@ -220,7 +264,7 @@ u8 gen_reg(struct gen *g, u32 v)
 {
     struct loc l = gen_loc(g, v);
     if (l.kind != LOC_REG) {
-        u8 t = gen_temp(g);
+        u8 t = temp_for(g, v);
         host_move(g, t, l);
         gen_is_in(g, v, t);
         return t;
@@ -258,7 +302,7 @@ static void preserve(struct gen *g, unsigned var)
             x->in = i;
             return;
         }
-    u8 t = gen_temp(g);
+    u8 t = temp_for(g, v);
     host_move(g, t, was);
     gen_is_in(g, v, t);
 }
@@ -281,8 +325,8 @@ u8 gen_target(struct gen *g, u32 v, u8 prefer)
         g->v[v].in       = (u32)i->imm;
         return g->place[i->imm];
     }
-    if (!gen_is_free(g, prefer))
-        prefer = gen_temp(g);
+    if (!gen_is_free(g, prefer) || (prefer >= HOST_FP) != gen_is_fp(g, v))
+        prefer = temp_for(g, v);
     gen_is_in(g, v, prefer);
     return prefer;
 }
@@ -318,7 +362,7 @@ u32 gen_site(struct gen *g, const struct ir *i, bool help)
     u32                 number = g->k->sites.n;
     struct site_record *s      = table_add(&g->k->sites);
     s->site.fn                 = g->fn;
-    s->site.tag                = i->c;
+    s->site.tag                = i->tag;
     s->site.what               = help ? (u32)i->imm : i->type;
     s->site.store              = i->op == IR_STORE;
     s->at                      = g->e.at;
@@ -407,6 +451,7 @@ static void prepare(struct gen *g)
             g->changed |= 1ull << g->c->ir[k].imm;
         if (g->c->ir[k].op == IR_HELP)
             g->changed = ~0ull;
+        g->fp |= gen_is_fp(g, k) || (g->c->ir[k].op >= IR_FADD);
     }
     assign_places(g);
 }

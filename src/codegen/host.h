@@ -25,7 +25,7 @@ struct loc {
 
 /* What is put behind the region, out of the straight path. */
 struct stub {
-    enum { STUB_ACCESS, STUB_POLL, STUB_LINK } kind;
+    enum { STUB_ACCESS, STUB_POLL, STUB_LINK, STUB_HELP, STUB_NAN } kind;
     u32        at;   /* the jump to it */
     u32        back; /* ACCESS: where to go on */
     u32        number;
@@ -59,10 +59,11 @@ struct gen {
     u8                 place[CODE_VARS];    /* a register, or NO_REG: at home */
     u32                holds[CODE_VARS];    /* the value that a variable is, or IR_NONE */
     u64                changed;             /* variables that the region sets */
-    u32                owner[16];           /* of a temporary: a value, or IR_NONE */
+    u32                owner[32];           /* of a temporary: a value, or IR_NONE */
     u32                locked;              /* registers of the operation at hand */
     u64                spills, spills_over; /* slots in use; those that end with this operation */
     bool               failed;
+    bool               fp; /* floating-point registers are in use */
     TABLE(struct stub) stubs;
     TABLE(struct fixup) fixups;
     u32 *labels; /* offsets */
@@ -70,7 +71,9 @@ struct gen {
 
 /* --- gen.c, for back ends --- */
 struct loc gen_loc(struct gen *, u32 v);
-u8         gen_reg(struct gen *, u32 v);               /* brings it into a register, locked */
+u8         gen_reg(struct gen *, u32 v); /* brings it into a register, locked */
+u8         gen_fp_temp(struct gen *);
+bool       gen_is_fp(const struct gen *, u32 v);
 u8         gen_temp(struct gen *);                     /* a free temporary, locked */
 void       gen_take(struct gen *, u8 reg);             /* this temporary, emptied and locked */
 void       gen_used(struct gen *, u32 v);              /* one use is over */
@@ -82,8 +85,10 @@ u32        gen_next(const struct gen *, u32 index); /* the operation behind it *
 bool       gen_is_free(const struct gen *, u8 temp);
 
 /* --- the back end --- */
-enum { HOST_TEMPS = 4, HOST_SEATS = CODE_SEATS };
+/* Registers are numbered as the host does; floating-point ones from HOST_FP on. */
+enum { HOST_TEMPS = 4, HOST_SEATS = CODE_SEATS, HOST_FP = 16, HOST_FP_PLACES = 12 };
 extern const u8 host_temps[HOST_TEMPS], host_seats[HOST_SEATS];
+extern const u8 host_fp_temps[HOST_TEMPS], host_fp_places[HOST_FP_PLACES];
 
 int  host_supported(struct err *err);
 void host_trampolines(struct code_cache *);

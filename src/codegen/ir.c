@@ -14,6 +14,7 @@
 #define COMM IR_COMM
 #define BOOL IR_BOOL
 #define SX32 IR_SX
+#define FP   IR_FP
 const struct ir_info ir_info[IR_OPS] = {
 #define OP(name, operands, flags, ...) [IR_##name] = {#name, operands, flags},
 #include "codegen/ops.def"
@@ -23,6 +24,7 @@ const struct ir_info ir_info[IR_OPS] = {
 #undef COMM
 #undef BOOL
 #undef SX32
+#undef FP
 
 u64 ir_meaning(enum ir_op op, u64 a, u64 b, u64 c)
 {
@@ -207,7 +209,7 @@ ir_val code_op1(struct code *c, enum ir_op op, ir_val a)
     u64              x;
     if (c->plain)
         return (ir_val){add(c, (struct ir){.op = (u8)op, .a = a.id})};
-    if (code_is_const(c, a, &x))
+    if (code_is_const(c, a, &x) && !(ir_info[op].flags & IR_FP))
         return code_const(c, ir_meaning(op, x, 0, 0));
     if (op == IR_SX32 && is_sx32(c, a))
         return a;
@@ -260,14 +262,33 @@ ir_val code_load(struct code *c, enum ir_type type, ir_val base, i32 off)
 {
     base = split_base(c, base, &off);
     return (ir_val){add(
-        c, (struct ir){.op = IR_LOAD, .type = (u8)type, .a = base.id, .c = c->tag, .imm = off})};
+        c, (struct ir){.op = IR_LOAD, .type = (u8)type, .a = base.id, .tag = c->tag, .imm = off})};
+}
+
+ir_val code_fp(struct code *c, enum ir_op op, enum ir_type type, ir_val a, ir_val b, ir_val d,
+               u32 which, unsigned var)
+{
+    return (ir_val){add(c, (struct ir){.op   = (u8)op,
+                                       .type = (u8)type,
+                                       .a    = a.id,
+                                       .b    = b.id,
+                                       .c    = d.id,
+                                       .tag  = c->tag,
+                                       .imm  = (i64)((u64)var << 32 | which)})};
+}
+
+bool code_is_boxed(const struct code *c, ir_val v)
+{
+    const struct ir *i = &c->ir[v.id];
+    return i->type == IR_F32 && (ir_info[i->op].flags & IR_FP || i->op == IR_LOAD);
 }
 
 void code_store(struct code *c, enum ir_type type, ir_val base, i32 off, ir_val v)
 {
     base = split_base(c, base, &off);
-    add(c, (struct ir){
-               .op = IR_STORE, .type = (u8)type, .a = base.id, .b = v.id, .c = c->tag, .imm = off});
+    add(c,
+        (struct ir){
+            .op = IR_STORE, .type = (u8)type, .a = base.id, .b = v.id, .tag = c->tag, .imm = off});
 }
 
 ir_val code_peek(struct code *c, enum ir_type type, i32 off)
@@ -277,7 +298,7 @@ ir_val code_peek(struct code *c, enum ir_type type, i32 off)
 
 void code_help(struct code *c, u32 which)
 {
-    add(c, (struct ir){.op = IR_HELP, .c = c->tag, .imm = which});
+    add(c, (struct ir){.op = IR_HELP, .tag = c->tag, .imm = which});
     memset(c->cur, 0xff, sizeof(c->cur));
 }
 

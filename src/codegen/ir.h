@@ -5,13 +5,14 @@
 
 #include "codegen/codegen.h"
 
-enum { IR_PURE = 1, IR_COMM = 2, IR_BOOL = 4, IR_SX = 8 };
+enum { IR_PURE = 1, IR_COMM = 2, IR_BOOL = 4, IR_SX = 8, IR_FP = 16 };
 #define IR_NONE (~0u)
 
 /* One operation. Its place in the list is the name of its value. */
 struct ir {
     u8  op, type;
     u32 a, b, c; /* operands; see ops.def */
+    u32 tag;     /* of what may leave */
     i64 imm;
 };
 

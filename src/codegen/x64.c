@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "codegen/x64_asm.h"
+#include "codegen/x64_fp.h"
 
 const u8 host_temps[HOST_TEMPS] = {RAX, RCX, RDX, R13};
 const u8 host_seats[HOST_SEATS] = {RBX, RSI, RDI, R8, R9, R10, R11, R12};
@@ -22,6 +23,11 @@ int host_supported(struct err *err)
                    "needs: use --engine interp");
 }
 
+bool code_has_fp(void)
+{
+    return __builtin_cpu_supports("avx") && __builtin_cpu_supports("fma");
+}
+
 static i32 ctx_off(const struct code_cache *k, size_t member)
 {
     return k->frame.context + (i32)member;
@@ -32,7 +38,9 @@ static i32 ctx_off(const struct code_cache *k, size_t member)
 
 void host_move(struct gen *g, u8 dst, struct loc src)
 {
-    if (src.kind == LOC_IMM)
+    if (dst >= HOST_FP)
+        x64_fp_move(g, dst, src);
+    else if (src.kind == LOC_IMM)
         x_imm(&g->e, dst, (u64)src.imm);
     else if (src.kind == LOC_MEM)
         x_rm(&g->e, OP_W | 0x8b, dst, at(RBP, src.off));
@@ -42,7 +50,9 @@ void host_move(struct gen *g, u8 dst, struct loc src)
 
 void host_store_home(struct gen *g, i32 off, struct loc src)
 {
-    if (src.kind == LOC_REG) {
+    if (src.kind == LOC_REG && src.reg >= HOST_FP) {
+        x64_fp_store(&g->e, src.reg, off);
+    } else if (src.kind == LOC_REG) {
         x_rm(&g->e, OP_W | 0x89, src.reg, at(RBP, off));
     } else {
         assert(src.kind == LOC_IMM);
@@ -452,6 +462,8 @@ static const struct access_form {
     [IR_I32] = {OP_W | 0x63, 0x89, 3},
     [IR_U32] = {0x8b, 0x89, 3},
     [IR_I64] = {OP_W | 0x8b, OP_W | 0x89, 7},
+    [IR_F32] = {0, 0, 3},
+    [IR_F64] = {0, 0, 7},
 };
 
 static struct stub *add_stub(struct gen *g, struct stub s)
@@ -502,9 +514,13 @@ static void do_load(struct gen *g, u32 index, const struct ir *i)
     u8  base = gen_reg(g, i->a);
     gen_used(g, i->a);
     u8         dst    = gen_target(g, index, base); /* all moves stand before the check */
+    u8         ones   = i->type == IR_F32 ? gen_fp_temp(g) : NO_REG;
     struct mem m      = check(g, i, base, false, &miss, &gs);
     u32        number = gen_site(g, i, false);
-    x_rm(&g->e, gs | forms[i->type].load, dst, m);
+    if (dst >= HOST_FP)
+        x64_fp_read(g, i->type, gs, dst, m, ones);
+    else
+        x_rm(&g->e, gs | forms[i->type].load, dst, m);
     add_stub(g, (struct stub){.kind   = STUB_ACCESS,
                               .at     = miss,
                               .back   = g->e.at,
@@ -524,7 +540,9 @@ static void do_store(struct gen *g, const struct ir *i)
         data = (struct loc){.kind = LOC_REG, .reg = gen_reg(g, i->b)};
     struct mem m      = check(g, i, base, true, &miss, &gs);
     u32        number = gen_site(g, i, false);
-    if (data.kind == LOC_REG) {
+    if (data.kind == LOC_REG && data.reg >= HOST_FP) {
+        x64_fp_write(g, i->type, gs, data.reg, m);
+    } else if (data.kind == LOC_REG) {
         x_rm(&g->e, gs | forms[i->type].store, data.reg, m);
     } else {
         u32 op = forms[i->type].store;
@@ -554,7 +572,7 @@ static void call_out(struct gen *g, u32 site)
     x_rm(&g->e, 0xc7, 0, CTX(g->k, site));
     x32(&g->e, site);
     x8(&g->e, 0xe8);
-    x32(&g->e, g->k->out - (g->e.at + 4));
+    x32(&g->e, (g->fp ? g->k->out_fp : g->k->out) - (g->e.at + 4));
 }
 
 /* --- the rows --- */
@@ -584,7 +602,9 @@ void host_op(struct gen *g, u32 index)
                                       [IR_CLZ]    = OP_W | OP_F3 | OP_0F | 0xbd,
                                       [IR_POPCNT] = OP_W | OP_F3 | OP_0F | 0xb8};
     const struct ir *i             = &g->c->ir[index];
-    if (unary[i->op])
+    if (i->op >= IR_FADD)
+        x64_fp_op(g, index);
+    else if (unary[i->op])
         do_unary(g, index, i, unary[i->op]);
     else if (shifts[i->op].n || i->op == IR_ROL || i->op == IR_ROL32)
         do_shift(g, index, i);
@@ -727,12 +747,27 @@ static void leave_by(struct gen *g, u32 number)
         host_fix(g, where, g->k->leave);
 }
 
+static struct loc ctx_loc(const struct gen *g, size_t member)
+{
+    return (struct loc){.kind = LOC_MEM, .off = ctx_off(g->k, member)};
+}
+
+/* The client does the operation; its result is in a variable's home. */
+static void stub_help(struct gen *g, const struct stub *s)
+{
+    call_out(g, s->number);
+    host_move(g, s->dst, (struct loc){.kind = LOC_MEM, .off = s->off});
+    u32 back = x_jmp(&g->e);
+    if (!g->e.full)
+        host_fix(g, back, s->back);
+}
+
 static void stub_access(struct gen *g, const struct stub *s)
 {
     struct emit *e = &g->e;
     if (s->store) {
         if (s->data.kind == LOC_REG) {
-            x_rm(e, OP_W | 0x89, s->data.reg, CTX(g->k, data));
+            host_store_home(g, ctx_off(g->k, offsetof(struct code_context, data)), s->data);
         } else {
             x_rm(e, OP_W | 0xc7, 0, CTX(g->k, data));
             x32(e, (u32)s->data.imm);
@@ -743,7 +778,7 @@ static void stub_access(struct gen *g, const struct stub *s)
         x_alu_mem_imm(e, OP_W, ALU_ADD, CTX(g->k, addr), s->off);
     call_out(g, s->number);
     if (!s->store)
-        x_rm(e, OP_W | 0x8b, s->dst, CTX(g->k, data));
+        host_move(g, s->dst, ctx_loc(g, offsetof(struct code_context, data)));
     u32 back = x_jmp(e);
     if (!e->full)
         host_fix(g, back, s->back);
@@ -757,6 +792,12 @@ void host_stubs(struct gen *g)
         switch (s->kind) {
         case STUB_ACCESS:
             stub_access(g, s);
+            break;
+        case STUB_HELP:
+            stub_help(g, s);
+            break;
+        case STUB_NAN:
+            x64_fp_nan(g, s);
             break;
         case STUB_POLL:
             x_alu_imm(&g->e, OP_W, ALU_ADD, R14, (i32)s->units);
@@ -796,6 +837,8 @@ const struct code_site *code_fault(struct code_cache *k, void *ucontext, void *s
         return NULL;
     for (unsigned r = 0; r < 16; r++)
         ctx->gpr[r] = (u64)gregs[numbers[r]];
+    for (unsigned r = 0; r < 16; r++)
+        memcpy(&ctx->fpr[r], &((ucontext_t *)ucontext)->uc_mcontext.fpregs->_xmm[r], 8);
     ctx->link = CODE_NO_LINK;
     code_sync_home(k, state, s->fn);
     gregs[REG_RIP] = (greg_t)(uintptr_t)(k->rx + k->away);
@@ -850,17 +893,26 @@ static void trampoline_leave(struct emit *e, struct code_cache *k)
     restore_and_return(e, k);
 }
 
-/* Called with ctx->site set: out to C, and back or away. */
-static void trampoline_out(struct emit *e, struct code_cache *k)
+/* Everybody to the context, or from there. */
+static void context(struct emit *e, struct code_cache *k, bool fp, bool load)
+{
+    i32 gpr = ctx_off(k, offsetof(struct code_context, gpr));
+    i32 fpr = ctx_off(k, offsetof(struct code_context, fpr));
+    for (u8 r = 0; r < 16; r++)
+        if (r != RSP && r != RBP)
+            x_rm(e, OP_W | (load ? 0x8b : 0x89), r, at(RBP, gpr + 8 * r));
+    for (u8 r = 0; fp && r < 16; r++)
+        (load ? x64_fp_load : x64_fp_store)(e, HOST_FP + r, fpr + 8 * r);
+}
+
+/* Called with ctx->site set: out to C, and back or away. FP: keeps those registers too. */
+static u32 trampoline_out(struct emit *e, struct code_cache *k, bool fp)
 {
     bool (*out)(struct code_cache *, u8 *) = code_called_out;
     u64 target;
-    i32 gpr = ctx_off(k, offsetof(struct code_context, gpr));
+    u32 begin = e->at;
     memcpy(&target, &out, sizeof(target));
-    k->out = e->at;
-    for (u8 r = 0; r < 16; r++)
-        if (r != RSP && r != RBP)
-            x_rm(e, OP_W | 0x89, r, at(RBP, gpr + 8 * r));
+    context(e, k, fp, false);
     x_imm(e, RDI, (u64)(uintptr_t)k);
     x_rr(e, OP_W | 0x8b, RSI, RBP);
     x_alu_imm(e, OP_W, ALU_SUB, RSP, 8);
@@ -868,14 +920,18 @@ static void trampoline_out(struct emit *e, struct code_cache *k)
     x_rr(e, 0xff, 2, RAX);
     x_alu_imm(e, OP_W, ALU_ADD, RSP, 8);
     x_rr(e, 0x84, RAX, RAX);
-    u32 away = x_jcc_short(e, CC_E);
-    for (u8 r = 0; r < 16; r++)
-        if (r != RSP && r != RBP)
-            x_rm(e, OP_W | 0x8b, r, at(RBP, gpr + 8 * r));
+    u32 away = x_jcc(e, CC_E);
+    context(e, k, fp, true);
     x8(e, 0xc3);
-    x_here(e, away);
+    host_fix(&(struct gen){.e = *e}, away, k->away);
+    return begin;
+}
+
+/* Away from the middle, the context filled. */
+static void trampoline_away(struct emit *e, struct code_cache *k)
+{
     k->away = e->at;
-    x_rm(e, OP_W | 0x8b, R14, at(RBP, gpr + 8 * R14));
+    x_rm(e, OP_W | 0x8b, R14, at(RBP, ctx_off(k, offsetof(struct code_context, gpr)) + 8 * R14));
     x_rm(e, OP_W | 0x89, R14, at(RBP, k->frame.count));
     restore_and_return(e, k);
 }
@@ -885,7 +941,9 @@ void host_trampolines(struct code_cache *k)
     struct emit e = {.base = k->rw, .at = 0, .end = k->size};
     trampoline_enter(&e, k);
     trampoline_leave(&e, k);
-    trampoline_out(&e, k);
+    trampoline_away(&e, k);
+    k->out    = trampoline_out(&e, k, false);
+    k->out_fp = code_has_fp() ? trampoline_out(&e, k, true) : k->out;
     assert(!e.full);
     k->used = ALIGN_UP(e.at, 64u);
 }

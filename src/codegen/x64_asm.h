@@ -21,7 +21,19 @@ enum {
     OP_LOCK = 1 << 14
 };
 
-enum { CC_B = 2, CC_AE = 3, CC_E = 4, CC_NE = 5, CC_S = 8, CC_L = 12, CC_GE = 13 };
+enum {
+    CC_O  = 0,
+    CC_A  = 7,
+    CC_B  = 2,
+    CC_AE = 3,
+    CC_E  = 4,
+    CC_NE = 5,
+    CC_S  = 8,
+    CC_P  = 10,
+    CC_NP = 11,
+    CC_L  = 12,
+    CC_GE = 13
+};
 
 struct mem {
     u8  base, index; /* index NO_REG: none */

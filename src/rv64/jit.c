@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "rv64/words.h"
 
 enum { CODE_BYTES = 32 << 20, STRETCH = 20000 };
 
@@ -43,18 +44,19 @@ static bool trapped(struct rv64_hart *h, const struct code_site *s)
 
 static bool do_access(void *state, const struct code_site *s)
 {
-    static const u8   widths[IR_TYPES] = {[IR_I8] = 1,  [IR_U8] = 1,  [IR_I16] = 2, [IR_U16] = 2,
-                                          [IR_I32] = 4, [IR_U32] = 4, [IR_I64] = 8};
-    struct rv64_hart *h                = hart_of(state);
-    unsigned          width            = widths[s->what];
-    u64               v                = h->jit_context.data;
-    h->pc                              = pc_of(h, s);
+    static const u8 widths[IR_TYPES] = {
+        [IR_I8] = 1,  [IR_U8] = 1,  [IR_I16] = 2, [IR_U16] = 2, [IR_I32] = 4,
+        [IR_U32] = 4, [IR_I64] = 8, [IR_F32] = 4, [IR_F64] = 8};
+    struct rv64_hart *h     = hart_of(state);
+    unsigned          width = widths[s->what];
+    u64               v     = h->jit_context.data;
+    h->pc                   = pc_of(h, s);
     if (s->store)
         return !rv64_store_slow(h, h->jit_context.addr, width, v) || trapped(h, s);
     if (rv64_load_slow(h, h->jit_context.addr, width, &v))
         return trapped(h, s);
     bool is_signed      = s->what == IR_I8 || s->what == IR_I16 || s->what == IR_I32;
-    h->jit_context.data = is_signed ? (u64)sext(v, 8 * width) : v;
+    h->jit_context.data = is_signed ? (u64)sext(v, 8 * width) : s->what == IR_F32 ? BOX_S(v) : v;
     return true;
 }
 
@@ -101,8 +103,8 @@ static void describe(const struct rv64_hart *h, struct code_frame *f)
                              .help            = do_help};
     _Static_assert(TLB_SIZE == 256, "page_index_bits");
     for (unsigned i = 0; i < 32; i++) {
-        f->vars[i]          = (struct code_var){STATE_OFF(x[0]) + 8 * (i32)i, -1};
-        f->vars[VAR_F0 + i] = (struct code_var){STATE_OFF(f[0]) + 8 * (i32)i, -1};
+        f->vars[i]          = (struct code_var){STATE_OFF(x[0]) + 8 * (i32)i, -1, false};
+        f->vars[VAR_F0 + i] = (struct code_var){STATE_OFF(f[0]) + 8 * (i32)i, -1, true};
     }
     for (i8 i = 0; i < CODE_SEATS; i++)
         f->vars[seated[i]].seat = i;
@@ -204,11 +206,17 @@ static void add_link(struct rv64_jit *j, u32 link, const void *entry)
 
 /* --- finding code --- */
 
+/* Regions are made for this state of floating point: on, dirty, rounding to nearest. */
+static bool fp_is_plain(const struct rv64_hart *h)
+{
+    return h->fs == 3 && h->frm == 0;
+}
+
 static struct region *recall(struct rv64_hart *h, gpa pa, const u8 *page)
 {
     for (struct region **at = &h->jit->hash[(pa >> 1) % JIT_HASH]; *at; at = &(*at)->next) {
         struct region *r = *at;
-        if (r->pa != pa || r->pc != h->pc || r->fp != (h->fs == 3))
+        if (r->pa != pa || r->pc != h->pc || r->fp != fp_is_plain(h))
             continue;
         if (r->epoch != h->epoch && memcmp(r->raw, page + r->lo, r->bytes)) {
             *at = r->next; /* its code stays until the next flush, but nobody finds it */
@@ -233,7 +241,7 @@ static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page)
 {
     struct rv64_jit *j = h->jit;
     struct region   *r = xnew(struct region);
-    *r     = (struct region){.pa = pa, .pc = h->pc, .fp = h->fs == 3, .epoch = h->epoch};
+    *r     = (struct region){.pa = pa, .pc = h->pc, .fp = fp_is_plain(h), .epoch = h->epoch};
     int rc = rv64_translate(h, r, page);
     if (rc == -ENOSPC && code_cache_used(j->cache) > CODE_BYTES / 2) {
         rv64_jit_flush(h);
@@ -258,7 +266,7 @@ static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page)
 static const void *find(struct rv64_hart *h, bool *step)
 {
     struct rv64_jit  *j     = h->jit;
-    unsigned          table = 2u * h->mode + (h->fs == 3);
+    unsigned          table = 2u * h->mode + fp_is_plain(h);
     struct code_jump *e     = &j->tables[table][(h->pc >> 1) % (1 << JIT_JUMP_BITS)];
     gpa               pa;
     const u8         *host;

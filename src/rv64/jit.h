@@ -19,7 +19,7 @@ enum { JIT_JUMP_BITS = 10, JIT_HASH = 8192, JIT_TABLES = 8, REGION_INSNS = 128 }
 struct region {
     gpa            pa; /* of where it is entered */
     gva            pc;
-    bool           fp;    /* made for a hart whose floating-point state is dirty */
+    bool           fp;    /* made for floating point that is on, dirty, rounding to nearest */
     u16            lo;    /* the bytes it was made of: where on the page */
     u16            bytes; /* and how many */
     u8            *raw;   /* a copy of them */

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "rv64/jit.h"
+#include "rv64/translate_fp.h"
 
 enum { HALVES = PAGE_SIZE / 2, THUNKS = 2 * REGION_INSNS };
 
@@ -146,6 +147,17 @@ static void discover(struct tr *t)
 }
 
 /* --- the words of insn.def --- */
+
+static u32 help_number(struct tr *t)
+{
+    struct rv64_jit *j = t->h->jit;
+    if (j->n_helped == j->room_helped) {
+        j->room_helped = j->room_helped ? 2 * j->room_helped : 1024;
+        j->helped      = xrealloc(j->helped, j->room_helped * sizeof(*j->helped));
+    }
+    j->helped[j->n_helped] = (struct helped){.op = t->i->op, .raw = t->i->raw, .row = t->i->row};
+    return j->n_helped++;
+}
 
 static ir_val constant(struct tr *t, u64 v)
 {
@@ -311,7 +323,7 @@ enum {
 #define CALL(f)      FALLBACK()
 #define AMO(width)   FALLBACK()
 #define FENCE()      fence(t)
-#define FP(...)      FALLBACK()
+#define FP(...)      __VA_ARGS__
 #define FPM(...)     __VA_ARGS__
 #define ORC_B(a)     other(t, (a))
 #define BREV8(a)     other(t, (a))
@@ -324,6 +336,64 @@ static ir_val other(struct tr *t, ir_val any)
 {
     t->fallback = true;
     return any;
+}
+
+/* --- floating point --- */
+
+#define RM                    ((unsigned)t->i->op.imm & 7)
+#define FRS3                  code_get(t->c, VAR_F0 + (t->i->op.imm >> 8 & 31))
+#define FBITS(v)              code_op1(t->c, IR_FBITS, (v))
+#define OF_BITS(v)            code_op1(t->c, IR_FOFBITS, (v))
+#define FLOAD(T, address)     fload(t, sizeof(T), (address))
+#define FSTORE(T, address, v) fstore(t, sizeof(T), (address), (v))
+
+enum { RNE = 0, RTZ = 1, DYN = 7 }; /* rounding modes; a region is made for frm = RNE */
+
+static ir_val fload(struct tr *t, u64 width, ir_val address)
+{
+    if (width < 4)
+        return other(t, address);
+    return code_load(t->c, width == 4 ? IR_F32 : IR_F64, address, 0);
+}
+
+static void fstore(struct tr *t, u64 width, ir_val address, ir_val v)
+{
+    if (width < 4)
+        t->fallback = true;
+    else
+        code_store(t->c, width == 4 ? IR_F32 : IR_F64, address, 0, v);
+}
+
+/* An operation that may call the instruction's function in the end. */
+static ir_val fp3(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b, ir_val c,
+                  unsigned rm)
+{
+    bool to_x = op == IR_FEQ || op == IR_FLT || op == IR_FLE || op == IR_FTO32 || op == IR_FTO64;
+    u8   rd   = t->i->op.rd;
+    if ((rm != RNE && rm != DYN) || (to_x && (rd == 0 || rd >= 32)))
+        return other(t, a);
+    return code_fp(t->c, op, type, a, b, c, help_number(t), to_x ? rd : VAR_F0 + rd % 32u);
+}
+
+static ir_val fp2(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b, unsigned rm)
+{
+    return fp3(t, op, type, a, b, b, rm);
+}
+
+static ir_val fp1(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, unsigned rm)
+{
+    return fp3(t, op, type, a, a, a, rm);
+}
+
+static ir_val fp_to(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, unsigned rm)
+{
+    return rm == RTZ ? fp1(t, op, type, a, RNE) : other(t, a);
+}
+
+/* Sign injection of a value with itself: a move, the negative, the absolute value. */
+static ir_val fp_sign(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b)
+{
+    return a.id == b.id ? fp1(t, op, type, a, RNE) : other(t, a);
 }
 
 /* Volume I, 2.7. Only a store before a load needs the host's help. */
@@ -349,17 +419,6 @@ static void (*const words[RV64_ROWS])(struct tr *) = {
 
 /* --- blocks --- */
 
-static u32 help_number(struct tr *t)
-{
-    struct rv64_jit *j = t->h->jit;
-    if (j->n_helped == j->room_helped) {
-        j->room_helped = j->room_helped ? 2 * j->room_helped : 1024;
-        j->helped      = xrealloc(j->helped, j->room_helped * sizeof(*j->helped));
-    }
-    j->helped[j->n_helped] = (struct helped){.op = t->i->op, .raw = t->i->raw, .row = t->i->row};
-    return j->n_helped++;
-}
-
 /* Does it name a floating-point register? See format.def. */
 static bool is_fp(const struct insn *i)
 {
@@ -382,8 +441,9 @@ static void one(struct tr *t)
         step_at(t, HERE);
         return;
     }
-    t->fallback = false;
-    words[t->i->row](t);
+    t->fallback = is_fp(t->i) && !code_has_fp();
+    if (!t->fallback)
+        words[t->i->row](t);
     if (t->fallback) {
         code_undo(t->c, point);
         code_help(t->c, help_number(t));

@@ -99,4 +99,13 @@ static inline unsigned __int128 word_clmul(u64 a, u64 b)
 #define BOX_S(v)        ((u64)(u32)(v) | 0xffffffff00000000u)
 #define BOX_H(v)        ((u64)(u16)(v) | 0xffffffffffff0000u)
 
+/* Floating-point registers hold the word as it is; what is narrower is boxed. */
+#define FBITS(v)                  (v)
+#define OF_BITS(v)                (v)
+#define FLOAD(T, address)         FLOAD_##T(LOAD(T, address))
+#define FLOAD_u16(v)              BOX_H(v)
+#define FLOAD_u32(v)              BOX_S(v)
+#define FLOAD_u64(v)              (v)
+#define FSTORE(T, address, value) STORE(T, address, value)
+
 #endif
