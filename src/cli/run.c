@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "cli/explain.h"
@@ -131,11 +132,25 @@ static int check_terminal(struct command *c)
     return complain(c, EXIT_GUISE, &err);
 }
 
+/* With --rm the name is free when we end: the monitor removes the folder as its last act. */
+static void wait_until_removed(const struct home *h)
+{
+    enum { PATIENCE_MS = 10000 };
+    struct record r;
+    for (int ms = 0; ms < PATIENCE_MS && !record_load(&r, h->dir, NULL); ms++) {
+        if (r.life != LIFE_STOPPED || process_start(r.pid) != r.pid_start)
+            return; /* detached from; or the monitor was killed before */
+        usleep(1000);
+    }
+}
+
 static int run_in_foreground(struct command *c, struct home *h)
 {
     const struct run_own *o      = c->own;
     struct err            err    = {0};
     int                   status = session_of_own(c, h, &o->keys, "start", &err);
+    if (status >= 0 && c->spec->auto_remove)
+        wait_until_removed(h);
     if (status >= 0)
         return status;
     client_ask(h->dir, "stop", NULL, 5000, NULL, NULL);
