@@ -19,6 +19,7 @@ static void free_all(struct qcow2 *q)
         close(q->fd);
     free(q->l1);
     free(q->counts);
+    free(q->meta.slots);
     free(q->cluster);
     free(q->plain);
     free(q->packed);
@@ -29,7 +30,7 @@ static void free_all(struct qcow2 *q)
 static void qcow2_close(struct image *image)
 {
     struct qcow2 *q  = to_qcow2(image);
-    int           rc = image->read_only ? 0 : qcow2_write_tables(q);
+    int           rc = image->read_only || q->broken ? 0 : qcow2_write_tables(q);
     if (rc)
         log_error("qcow2: closing: %s", strerror(-rc));
     free_all(q);
@@ -107,6 +108,14 @@ int image_qcow2_open(struct image **out, const char *path, const struct image_ho
         return rc;
     }
     q->high_water = ALIGN_UP(size, q->cluster_bytes);
+    if (!how->read_only && (rc = qcow2_find_meta(q))) {
+        free_all(q);
+        return rc == -EEXIST ? err_set(err, EUCLEAN,
+                                       "disk '%s' is damaged, two of its tables are in one place: "
+                                       "see qemu-img check",
+                                       path)
+                             : err_errno(err, -rc, "disk '%s'", path);
+    }
     make_room(q);
     *out = &q->image;
     return 0;

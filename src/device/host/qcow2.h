@@ -22,6 +22,7 @@
 #define QCOW_ZERO       1ull
 #define QCOW_OFFSET     0x00fffffffffffe00ull
 
+enum { COUNTS_BYTES_MAX = 8 << 20 }; /* of the refcount table, as QEMU has it */
 enum { TABLES_MAX = 256, TABLES_MIN = 4, BLOCKS_MAX = 4, FREES_MAX = 4096, DEPTH_MAX = 16 };
 #define TABLE_CACHE_BYTES MiB(4)
 
@@ -42,12 +43,19 @@ struct qcow_block {
     u64 used;
 };
 
+/* Offsets of clusters that hold tables (qcow2_meta.c). */
+struct qcow_set {
+    u64 *slots;
+    u64  room, used; /* room: a power of two, or 0 */
+};
+
 struct qcow2 {
     struct image  image;
     struct image *backing; /* NULL: none */
     int           fd;
     unsigned      version, cluster_bits, l2_bits, refcount_order;
     bool          zstd;
+    bool          broken; /* see qcow2_corrupt */
     u64           cluster_bytes;
     u64           high_water; /* clusters from here on were never written; whole clusters */
 
@@ -58,6 +66,8 @@ struct qcow2 {
     u64 *counts; /* the refcount table, host order */
     u64  counts_offset, n_counts;
     u64  hint; /* no free cluster below this number */
+
+    struct qcow_set meta; /* blocks of counts and tables; of images that are written to */
 
     struct qcow_table tables[TABLES_MAX];
     unsigned          n_tables;
@@ -93,7 +103,14 @@ int qcow2_release_later(struct qcow2 *, u64 offset);
 int qcow2_entry(struct qcow2 *, u64 off, u64 *out); /* of the cluster at OFF, host order; 0: none */
 int qcow2_set_entry(struct qcow2 *, u64 off, u64 entry); /* in the cache; makes the table */
 int qcow2_write_tables(struct qcow2 *);                  /* all that is dirty, in order; synced */
+
+/* qcow2_meta.c */
 bool qcow2_valid(const struct qcow2 *, u64 offset); /* may this be a cluster of data or a table? */
+bool qcow2_is_meta(const struct qcow2 *, u64 offset);
+int  qcow2_note_meta(struct qcow2 *, u64 offset); /* -EEXIST: two in one place */
+void qcow2_forget_meta(struct qcow2 *, u64 offset);
+int  qcow2_find_meta(struct qcow2 *);
+int  qcow2_corrupt(struct qcow2 *); /* returns -EUCLEAN, as all writing does from then on */
 
 /* qcow2_io.c */
 int qcow2_read(struct image *, u64 off, const struct iovec *, unsigned n, u64 len);

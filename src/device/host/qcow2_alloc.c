@@ -89,23 +89,36 @@ static void note_written(struct qcow2 *q, u64 end)
     q->high_water = MAX(q->high_water, end);
 }
 
-/* A block that counts itself and the N clusters behind it. Written, but named by nobody. */
-static int write_first_block(struct qcow2 *q, u64 cluster, u64 n)
+/* Blocks from CLUSTER on that count themselves and what lies behind them, N clusters in all.
+ * Written, but named by nobody. */
+static int write_blocks(struct qcow2 *q, u64 cluster, u64 n_blocks, u64 n)
 {
     cleanup_free u8 *block = xalloc(q->cluster_bytes);
+    u64              first = cluster % per_block(q), left = n;
     unsigned         len;
-    for (u64 i = 0; i <= n; i++)
-        put(q, block, cluster % per_block(q) + i, 1, &len);
-    int rc = file_pwrite(q->fd, block, q->cluster_bytes, cluster << q->cluster_bits);
-    if (!rc)
-        note_written(q, (cluster + 1) << q->cluster_bits);
+    int              rc = 0;
+    for (u64 i = 0; i < n; i++)
+        if (qcow2_is_meta(q, (cluster + i) << q->cluster_bits))
+            return qcow2_corrupt(q);
+    for (u64 b = 0; !rc && b < n_blocks; b++, first = 0) {
+        u64 here = MIN(left, per_block(q) - first);
+        memset(block, 0, q->cluster_bytes);
+        for (u64 i = 0; i < here; i++)
+            put(q, block, first + i, 1, &len);
+        left -= here;
+        rc = file_pwrite(q->fd, block, q->cluster_bytes, (cluster + b) << q->cluster_bits);
+        if (!rc)
+            note_written(q, (cluster + b + 1) << q->cluster_bits);
+        if (!rc)
+            rc = qcow2_note_meta(q, (cluster + b) << q->cluster_bits);
+    }
     return rc;
 }
 
 static int add_block(struct qcow2 *q, u64 cluster)
 {
     u64 index = cluster / per_block(q), offset = cluster << q->cluster_bits;
-    int rc = write_first_block(q, cluster, 0);
+    int rc = write_blocks(q, cluster, 1, 1);
     if (!rc && fdatasync(q->fd) < 0)
         rc = -errno;
     if (!rc)
@@ -127,23 +140,26 @@ static int name_new_table(struct qcow2 *q, u64 offset, u32 clusters)
     return !rc && fdatasync(q->fd) < 0 ? -errno : rc;
 }
 
-/* The table is full: CLUSTER is the first that it cannot describe. */
+/* The table is full: CLUSTER is the first that it cannot describe. There come as many blocks as
+ * it takes to describe themselves and the larger table behind them. */
 static int grow_table(struct qcow2 *q, u64 cluster)
 {
     u64 old_clusters = q->n_counts * 8 >> q->cluster_bits;
     u64 clusters     = old_clusters * 2;
     u64 n            = clusters << q->cluster_bits >> 3;
-    u64 offset       = (cluster + 1) << q->cluster_bits;
-    if (clusters + 1 > per_block(q))
+    u64 blocks       = clusters / (per_block(q) - 1) + 1;
+    u64 offset       = (cluster + blocks) << q->cluster_bits;
+    if (clusters << q->cluster_bits > COUNTS_BYTES_MAX)
         return -EFBIG;
     u64 *table = try_alloc(n, 8);
     if (!table)
         return -ENOMEM;
     memcpy(table, q->counts, q->n_counts * 8);
-    table[q->n_counts] = cluster << q->cluster_bits;
+    for (u64 i = 0; i < blocks; i++)
+        table[q->n_counts + i] = (cluster + i) << q->cluster_bits;
     for (u64 i = 0; i < n; i++)
         table[i] = htobe64(table[i]);
-    int rc = write_first_block(q, cluster, clusters);
+    int rc = write_blocks(q, cluster, blocks, blocks + clusters);
     if (!rc)
         rc = file_pwrite(q->fd, table, n * 8, offset);
     if (!rc)
@@ -187,6 +203,8 @@ int qcow2_alloc(struct qcow2 *q, u64 *out_offset)
             cluster--;
             continue;
         }
+        if (qcow2_is_meta(q, cluster << q->cluster_bits))
+            return qcow2_corrupt(q);
         rc = set_count(q, b, i, 1);
         if (rc)
             return rc;
@@ -201,6 +219,8 @@ int qcow2_release(struct qcow2 *q, u64 offset)
     u64                cluster = offset >> q->cluster_bits;
     u64                index   = cluster / per_block(q);
     struct qcow_block *b;
+    if (qcow2_is_meta(q, offset))
+        return qcow2_corrupt(q);
     if (index >= q->n_counts || !(q->counts[index] & QCOW_OFFSET))
         return -EIO;
     int rc = load_block(q, index, &b);

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "device/host/qcow2.h"
 
-enum { L1_BYTES_MAX = 32 << 20, COUNTS_BYTES_MAX = 8 << 20, NAME_MAX_BYTES = 1023 };
+enum { L1_BYTES_MAX = 32 << 20, NAME_MAX_BYTES = 1023 };
 enum { V2_BYTES = 72, V3_BYTES = 104, AUTOCLEAR_AT = 88 };
 enum { EXTENSION_END = 0 };
 #define EXTENSION_BACKING_FORMAT 0xe2792acau

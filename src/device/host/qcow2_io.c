@@ -192,8 +192,10 @@ static int write_cluster(struct qcow2 *q, u64 off, const struct iovec *iov, unsi
     enum kind kind = kind_of(q, entry);
     bool      ours = !(entry & QCOW_COMPRESSED) && entry & QCOW_COPIED && entry & QCOW_OFFSET;
     host           = entry & QCOW_OFFSET;
-    if (ours && !qcow2_valid(q, host))
-        return -EIO;
+    if (q->broken)
+        return -EUCLEAN;
+    if (ours && (!qcow2_valid(q, host) || qcow2_is_meta(q, host)))
+        return qcow2_corrupt(q);
     if (ours && kind == STORED)
         return file_pwritev(q->fd, iov, n, len, host + (off & (q->cluster_bytes - 1)));
     if (!ours)
@@ -242,7 +244,7 @@ static bool reads_as_zeroes(const struct qcow2 *q, u64 entry)
 static int drop_cluster(struct qcow2 *q, u64 off)
 {
     u64 entry;
-    int rc = qcow2_entry(q, off, &entry);
+    int rc = q->broken ? -EUCLEAN : qcow2_entry(q, off, &entry);
     if (rc || (reads_as_zeroes(q, entry) && !(entry & QCOW_OFFSET)))
         return rc;
     if (q->backing && q->version < 3)

@@ -199,8 +199,8 @@ static void replay(const u8 *start, u64 start_len, const char *path)
 {
     cleanup_free u8 *synced = xalloc(FILE_MAX), *f = xalloc(FILE_MAX);
     u64              synced_len = start_len, top = start_len;
-    u32              flushed    = 0;
-    unsigned         from       = 0; /* the first event that is not durable */
+    u32              flushed = 0;
+    unsigned         from    = 0; /* the first event that is not durable */
     memcpy(synced, start, start_len);
     for (unsigned i = 0; i < n_events; i++)
         top = MAX(top, events[i].off + events[i].len);

@@ -6,19 +6,6 @@
 #include "base/alloc.h"
 #include "device/host/qcow2.h"
 
-static bool overlaps(u64 a, u64 a_len, u64 b, u64 b_len)
-{
-    return a < b + b_len && b < a + a_len;
-}
-
-/* An image from a stranger may point anywhere: not at the header or at the first-level tables. */
-bool qcow2_valid(const struct qcow2 *q, u64 offset)
-{
-    return offset && offset % q->cluster_bytes == 0 && offset < q->high_water &&
-           !overlaps(offset, q->cluster_bytes, q->l1_offset, (u64)q->l1_size * 8) &&
-           !overlaps(offset, q->cluster_bytes, q->counts_offset, q->n_counts * 8);
-}
-
 static u64 l1_index(const struct qcow2 *q, u64 off)
 {
     return off >> (q->cluster_bits + q->l2_bits);
@@ -85,7 +72,9 @@ static bool any_dirty(const struct qcow2 *q)
 int qcow2_write_tables(struct qcow2 *q)
 {
     bool fresh = false;
-    int  rc    = sync_file(q); /* data and counts, before what names them */
+    if (q->broken)
+        return -EUCLEAN;
+    int rc = sync_file(q); /* data and counts, before what names them */
     if (rc || (!any_dirty(q) && !q->n_frees))
         return rc;
     rc = write_dirty(q, &fresh);
@@ -172,10 +161,14 @@ static int make(struct qcow2 *q, u64 index, struct qcow_table **out)
         rc = place(q, &t);
     if (!rc)
         rc = qcow2_alloc(q, &offset);
+    if (!rc)
+        rc = qcow2_note_meta(q, offset);
     if (!rc && old)
         rc = qcow2_release_later(q, old);
     if (rc)
         return rc;
+    if (old)
+        qcow2_forget_meta(q, old);
     if (copy)
         memcpy(t->entries, copy, q->cluster_bytes);
     else
