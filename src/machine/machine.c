@@ -58,7 +58,7 @@ static int machine_create(struct instance *instance, struct err *err)
     pthread_cond_init(&m->changed, NULL);
     m->n_harts  = instance->spec->cpus;
     m->firmware = firmware_of(instance->spec);
-    m->jit      = instance->spec->engine && !strcmp(instance->spec->engine, "jit");
+    m->jit      = !instance->spec->engine || strcmp(instance->spec->engine, "interp");
     m->watcher  = watcher_create(m);
     console_watch(instance->console, watcher_saw, m->watcher);
     int rc = check(instance->spec, err);

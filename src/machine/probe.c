@@ -53,7 +53,7 @@ void machine_probe(const struct spec *spec, struct probe *out)
 {
     struct file f;
     struct err  err;
-    *out = (struct probe){.engine = spec->engine ? spec->engine : "interp"};
+    *out = (struct probe){.engine = spec->engine ? spec->engine : "jit"};
     snprintf(out->engine_why, sizeof(out->engine_why), "%s",
              spec->engine ? "--engine asks for it" : "the default for riscv64");
     if (file_open(&f, spec->workload, &err)) {
