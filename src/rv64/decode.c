@@ -283,6 +283,7 @@ struct block *rv64_block_at(struct rv64_hart *h, gva pc)
     if (!b)
         return rv64_block_one(h, pc, NULL);
     h->jumps[(pc >> 1) % JUMPS] = (struct jump){.pc = pc, .block = b};
+    h->jumps_used[h->mode]      = true;
     return b;
 }
 

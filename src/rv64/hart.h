@@ -73,6 +73,7 @@ enum { TLB_SIZE = 256, ITLB_SIZE = 64, JUMPS = 1024, HASH = 16384, ARENA_BYTES =
 struct tlb {
     struct tlb_entry load[TLB_SIZE], store[TLB_SIZE];
 };
+enum { BIG_PAGES = 8 };
 enum tlb_view { VIEW_U, VIEW_S, VIEW_S_SUM, VIEW_M, VIEWS }; /* as whom data is reached */
 
 struct itlb_entry {
@@ -180,7 +181,9 @@ struct rv64_hart {
     struct itlb_entry  itlb[4][ITLB_SIZE];
     struct jump        jump_tables[4][JUMPS];
     struct block      *hash[HASH];
-    u64                superpages; /* see rv64_flush_page */
+    u32                big[BIG_PAGES]; /* gigabytes with a larger page; see rv64_flush_page */
+    unsigned           n_big;
+    bool               tlb_used[VIEWS], jumps_used[4]; /* since they were emptied */
     u8                *arena;
     u64                arena_used;
     const void *const *labels;      /* the interpreter's, by row */

@@ -183,6 +183,15 @@ void rv64_jit_forget(struct rv64_hart *h, unsigned modes)
         }
 }
 
+void rv64_jit_forget_page(struct rv64_hart *h, gva page)
+{
+    struct rv64_jit *j = h->jit;
+    for (unsigned i = 0; j && i < 2 * (RV64_S + 1); i++)
+        for (unsigned k = 0; j->table_used[i] && k < 1 << JIT_JUMP_BITS; k++)
+            if ((j->tables[i][k].key & PAGE_MASK) == page)
+                j->tables[i][k].key = ~0ull;
+}
+
 /* After fence.i: every way into a region leads through find() again. */
 static void cut_links(struct rv64_hart *h)
 {

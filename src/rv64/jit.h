@@ -66,6 +66,7 @@ int rv64_translate(struct rv64_hart *, struct region *r, const u8 *page);
 int  rv64_jit_create(struct rv64_hart *, struct err *err);
 int  rv64_jit_renew(struct rv64_hart *, struct err *err); /* after fork: memory of its own */
 void rv64_jit_destroy(struct rv64_hart *);
+void rv64_jit_forget_page(struct rv64_hart *, gva page);  /* in U and S mode */
 void rv64_jit_flush(struct rv64_hart *);                  /* all regions */
 void rv64_jit_forget(struct rv64_hart *, unsigned modes); /* of modes below: where jumps go */
 bool rv64_jit_fault(struct rv64_hart *, void *ucontext, gva addr); /* false: not its code */

@@ -18,14 +18,27 @@ enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D
 #define PTE_PBMT     (3ull << 61)
 #define PTE_RESERVED (0x7full << 54)
 
+static void forget_jumps(struct rv64_hart *h, unsigned modes)
+{
+    for (unsigned m = 0; m < modes; m++)
+        if (h->jumps_used[m]) {
+            memset(h->jump_tables[m], 0xff, sizeof(h->jump_tables[m]));
+            h->jumps_used[m] = false;
+        }
+}
+
 /* All ones is no page's tag and no instruction's address. M mode's entries know no paging. */
 static void forget(struct rv64_hart *h, unsigned views, unsigned modes)
 {
-    memset(h->tlbs, 0xff, views * sizeof(h->tlbs[0]));
+    for (unsigned v = 0; v < views; v++) {
+        if (h->tlb_used[v])
+            memset(&h->tlbs[v], 0xff, sizeof(h->tlbs[v]));
+        h->tlb_used[v] = false;
+    }
     memset(h->itlb, 0xff, modes * sizeof(h->itlb[0]));
-    memset(h->jump_tables, 0xff, modes * sizeof(h->jump_tables[0]));
+    forget_jumps(h, modes);
     rv64_jit_forget(h, modes);
-    h->superpages = 0;
+    h->n_big = 0;
 }
 
 void rv64_flush_tlb(struct rv64_hart *h)
@@ -39,11 +52,27 @@ void rv64_flush_all(struct rv64_hart *h)
 }
 
 /* An entry stands for 4 KiB even of a larger page, but one sfence.vma with any address in that
- * page must reach all of them. So the gigabytes that had a superpage are remembered, a bit for
- * each (hashed), and there everything goes. */
+ * page must reach all of them. So the gigabytes that had a larger page are remembered, and there
+ * everything goes. More than can be told apart: everywhere. */
+static bool had_big_page(const struct rv64_hart *h, gva addr)
+{
+    for (unsigned i = 0; i < h->n_big; i++)
+        if (h->big[i] == (u32)(addr >> 30))
+            return true;
+    return h->n_big == BIG_PAGES;
+}
+
+static void note_big_page(struct rv64_hart *h, gva addr, int level)
+{
+    if (level > 2)
+        h->n_big = BIG_PAGES;
+    else if (!had_big_page(h, addr))
+        h->big[h->n_big++] = (u32)(addr >> 30);
+}
+
 void rv64_flush_page(struct rv64_hart *h, gva addr)
 {
-    if (h->superpages >> (addr >> 30 & 63) & 1) {
+    if (had_big_page(h, addr)) {
         rv64_flush_tlb(h);
         return;
     }
@@ -52,8 +81,8 @@ void rv64_flush_page(struct rv64_hart *h, gva addr)
         h->tlbs[v].load[i % TLB_SIZE].tag = h->tlbs[v].store[i % TLB_SIZE].tag = ~0ull;
     for (unsigned m = 0; m <= RV64_S; m++)
         h->itlb[m][i % ITLB_SIZE].tag = ~0ull;
-    memset(h->jump_tables, 0xff, (RV64_S + 1) * sizeof(h->jump_tables[0]));
-    rv64_jit_forget(h, RV64_S + 1);
+    forget_jumps(h, RV64_S + 1);
+    rv64_jit_forget_page(h, addr & PAGE_MASK);
 }
 
 /* --- physical memory protection: Volume II, 3.7 --- */
@@ -226,7 +255,7 @@ again:;
         if (!permits(h, w, pte) || !leaf_address(pte, level, addr, pa))
             return page_cause[w->access];
         if (level)
-            h->superpages |= level > 2 ? ~0ull : 1ull << (addr >> 30 & 63);
+            note_big_page(h, addr, level);
         int rc = mark_used(h, w, at, slot, pte);
         if (rc < 0)
             goto again;
@@ -306,6 +335,7 @@ static void remember(struct rv64_hart *h, const struct walk *w, gva addr, gpa pa
     u64              index                                   = addr >> PAGE_BITS;
     struct tlb_entry entry                                   = {tag, (u64)host - tag};
     (write ? h->tlb->store : h->tlb->load)[index % TLB_SIZE] = entry;
+    h->tlb_used[h->tlb - h->tlbs]                            = true;
 }
 
 static int data_trap(struct rv64_hart *h, int cause, gva addr)

@@ -325,8 +325,8 @@ enum {
 #define FENCE()      fence(t)
 #define FP(...)      __VA_ARGS__
 #define FPM(...)     __VA_ARGS__
-#define ORC_B(a)     other(t, (a))
-#define BREV8(a)     other(t, (a))
+#define ORC_B(a)     orc_b(t, (a))
+#define BREV8(a)     brev8(t, (a))
 #define CLMUL(a, b)  other(t, (a))
 #define CLMULR(a, b) other(t, (a))
 #define CLMULH(a, b) other(t, (a))
@@ -336,6 +336,24 @@ static ir_val other(struct tr *t, ir_val any)
 {
     t->fallback = true;
     return any;
+}
+
+/* Each byte all ones or zero. */
+static ir_val orc_b(struct tr *t, ir_val x)
+{
+    ir_val low = K(0x0101010101010101u);
+    x          = OR(x, SHR(x, K(4)));
+    x          = OR(x, SHR(x, K(2)));
+    x          = OR(x, SHR(x, K(1)));
+    return MUL(AND(x, low), K(0xff));
+}
+
+static ir_val brev8(struct tr *t, ir_val x)
+{
+    static const u64 masks[] = {0x5555555555555555u, 0x3333333333333333u, 0x0f0f0f0f0f0f0f0fu};
+    for (u64 i = 0; i < ARRAY_SIZE(masks); i++)
+        x = OR(AND(SHR(x, K(1ull << i)), K(masks[i])), SHL(AND(x, K(masks[i])), K(1ull << i)));
+    return x;
 }
 
 /* --- floating point --- */

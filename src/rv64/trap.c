@@ -253,6 +253,11 @@ bool rv64_cbo_zero(struct rv64_hart *h, u32 word, gva addr)
     if (!cbo_allowed(h, ENVCFG_CBZE))
         return rv64_illegal(h, word);
     addr &= ~(u64)(RV64_CBO_BYTES - 1);
+    const struct tlb_entry *e = &h->tlb->store[(addr >> PAGE_BITS) % TLB_SIZE];
+    if (likely(e->tag == (addr & PAGE_MASK))) {
+        memset((void *)(addr + e->add), 0, RV64_CBO_BYTES);
+        return true;
+    }
     for (unsigned i = 0; i < RV64_CBO_BYTES; i += 8)
         if (rv64_store_slow(h, addr + i, 8, 0))
             return false;
