@@ -18,7 +18,7 @@ static u32 find_block(const struct code *c, u32 l)
     for (u32 k = 0; k < c->n; k++)
         if (c->ir[k].op == IR_BLOCK && c->ir[k].imm == (i64)l)
             return k;
-    assert(!"a label that was never placed");
+    assert(false && "a label that was never placed");
     return 0;
 }
 

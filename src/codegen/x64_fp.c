@@ -138,7 +138,7 @@ static void check_nan(struct gen *g, const struct ir *i, enum ir_type type, u8 r
     struct stub *s     = table_add(&g->stubs);
     s->kind            = STUB_NAN;
     s->at              = where;
-    s->type            = type;
+    s->type            = (u8)type;
 }
 
 void x64_fp_nan(struct gen *g, const struct stub *s)
