@@ -106,6 +106,7 @@ static int add_harts(struct machine *m, struct err *err)
             .hart_id = i,
             .sbi     = m->firmware == FIRMWARE_BUILTIN,
             .jit     = m->jit,
+            .alone   = m->n_harts == 1,
             .tohost  = m->tohost,
             .told    = tell_tohost,
             .ctx     = m,

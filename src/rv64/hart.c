@@ -201,6 +201,7 @@ static void hart_forget(struct vcpu *v, gpa start, u64 len)
     (void)start;
     (void)len;
     to_hart(v)->epoch++; /* blocks are compared with memory before they run again */
+    rv64_jit_dirtied(to_hart(v));
 }
 
 static void hart_destroy(struct vcpu *v)
@@ -317,8 +318,10 @@ static int copy(struct vcpu *v, gva addr, u8 *data, u64 len, bool write)
         if (rc)
             return rc;
     }
-    if (write)
+    if (write) {
         h->epoch++;
+        rv64_jit_dirtied(h);
+    }
     return 0;
 }
 

@@ -68,7 +68,7 @@ struct tlb_entry {
     u64 tag;
     u64 add;
 };
-enum { TLB_SIZE = 256, ITLB_SIZE = 64, JUMPS = 1024, HASH = 16384, ARENA_BYTES = 16 << 20 };
+enum { TLB_SIZE = 1024, ITLB_SIZE = 64, JUMPS = 1024, HASH = 16384, ARENA_BYTES = 16 << 20 };
 
 struct tlb {
     struct tlb_entry load[TLB_SIZE], store[TLB_SIZE];
@@ -248,6 +248,7 @@ void rv64_user_enter(struct rv64_hart *); /* on the thread that runs it */
 /* mmu.c */
 void  rv64_flush_tlb(struct rv64_hart *); /* what S and U mode's page tables gave */
 void  rv64_flush_page(struct rv64_hart *, gva addr);
+void  rv64_unlearn_stores(struct rv64_hart *, const u8 *host_page);
 void  rv64_flush_all(struct rv64_hart *); /* M mode's too: after a change of PMP */
 int   rv64_load_slow(struct rv64_hart *, gva addr, unsigned width, u64 *val); /* -1: trapped */
 int   rv64_store_slow(struct rv64_hart *, gva addr, unsigned width, u64 val);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "memory/ram.h"
 #include "rv64/words.h"
 
 enum { CODE_BYTES = 32 << 20, STRETCH = 20000 };
@@ -98,16 +99,59 @@ static void describe(const struct rv64_hart *h, struct code_frame *f)
                              .load_table  = offsetof(struct tlb, load),
                              .store_table = offsetof(struct tlb, store),
                              .page_bits   = PAGE_BITS,
-                             .page_index_bits = 8,
+                             .page_index_bits = 10,
                              .access          = do_access,
                              .help            = do_help};
-    _Static_assert(TLB_SIZE == 256, "page_index_bits");
+    _Static_assert(TLB_SIZE == 1024, "page_index_bits");
     for (unsigned i = 0; i < 32; i++) {
         f->vars[i]          = (struct code_var){STATE_OFF(x[0]) + 8 * (i32)i, -1, false};
         f->vars[VAR_F0 + i] = (struct code_var){STATE_OFF(f[0]) + 8 * (i32)i, -1, true};
     }
     for (i8 i = 0; i < CODE_SEATS; i++)
         f->vars[seated[i]].seat = i;
+}
+
+/* Devices write too, from any thread. */
+static void wrote(void *ctx, gpa start, u64 len)
+{
+    struct rv64_hart *h = ctx;
+    for (gpa at = start & PAGE_MASK; at < start + len; at += PAGE_SIZE)
+        rv64_jit_wrote(h, at);
+}
+
+/* One hart alone knows of every store to its code; with others, or for a program, all is
+ * compared after each fence.i. */
+static void watch_pages(struct rv64_hart *h)
+{
+    struct rv64_jit *j = h->jit;
+    if (!h->config.alone || !ram_count(h->vcpu.ram))
+        return;
+    const struct ram_range *first = ram_range(h->vcpu.ram, 0);
+    const struct ram_range *last  = ram_range(h->vcpu.ram, ram_count(h->vcpu.ram) - 1);
+    u64                     pages = (last->base + last->len - first->base) >> PAGE_BITS;
+    struct ram_watch        watch = {.wrote = wrote, .ctx = h};
+    j->pages                      = try_alloc(pages, 1);
+    if (!j->pages)
+        return;
+    j->first_page = first->base >> PAGE_BITS;
+    j->n_pages    = pages;
+    ram_subscribe(h->vcpu.ram, &watch);
+}
+
+static void page_has_code(struct rv64_hart *h, gpa pa, const u8 *page)
+{
+    struct rv64_jit *j = h->jit;
+    u64              n = (pa >> PAGE_BITS) - j->first_page;
+    if (n >= j->n_pages || j->pages[n] & PAGE_CODE)
+        return;
+    j->pages[n] |= PAGE_CODE;
+    rv64_unlearn_stores(h, page);
+}
+
+void rv64_jit_dirtied(struct rv64_hart *h)
+{
+    if (h->jit)
+        atomic_store(&h->jit->dirty, true);
 }
 
 int rv64_jit_create(struct rv64_hart *h, struct err *err)
@@ -125,6 +169,7 @@ int rv64_jit_create(struct rv64_hart *h, struct err *err)
     j->code = code_create(j->cache);
     h->jit  = j;
     memset(j->tables, 0xff, sizeof(j->tables));
+    watch_pages(h);
     return 0;
 }
 
@@ -169,6 +214,7 @@ void rv64_jit_destroy(struct rv64_hart *h)
     free(j->regions);
     free(j->helped);
     free(j->linked);
+    free(j->pages);
     free(j);
     h->jit = NULL;
 }
@@ -192,15 +238,18 @@ void rv64_jit_forget_page(struct rv64_hart *h, gva page)
                 j->tables[i][k].key = ~0ull;
 }
 
-/* After fence.i: every way into a region leads through find() again. */
+/* After fence.i, if code may have changed: every way into a region leads through find() again. */
 static void cut_links(struct rv64_hart *h)
 {
     struct rv64_jit *j = h->jit;
+    j->epoch           = h->epoch;
+    if (j->n_pages && !atomic_exchange(&j->dirty, false))
+        return;
+    j->checks++;
     for (u32 i = 0; i < j->n_linked; i++)
         code_link_set(j->cache, j->linked[i], NULL);
     j->n_linked = 0;
     rv64_jit_forget(h, JIT_TABLES / 2);
-    j->epoch = h->epoch;
 }
 
 static void add_link(struct rv64_jit *j, u32 link, const void *entry)
@@ -227,11 +276,11 @@ static struct region *recall(struct rv64_hart *h, gpa pa, const u8 *page)
         struct region *r = *at;
         if (r->pa != pa || r->pc != h->pc || r->fp != fp_is_plain(h))
             continue;
-        if (r->epoch != h->epoch && memcmp(r->raw, page + r->lo, r->bytes)) {
+        if (r->checked != h->jit->checks && memcmp(r->raw, page + r->lo, r->bytes)) {
             *at = r->next; /* its code stays until the next flush, but nobody finds it */
             return NULL;
         }
-        r->epoch = h->epoch;
+        r->checked = h->jit->checks;
         return r;
     }
     return NULL;
@@ -250,7 +299,8 @@ static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page)
 {
     struct rv64_jit *j = h->jit;
     struct region   *r = xnew(struct region);
-    *r     = (struct region){.pa = pa, .pc = h->pc, .fp = fp_is_plain(h), .epoch = h->epoch};
+    *r = (struct region){.pa = pa, .pc = h->pc, .fp = fp_is_plain(h), .checked = j->checks};
+    page_has_code(h, pa, page);
     int rc = rv64_translate(h, r, page);
     if (rc == -ENOSPC && code_cache_used(j->cache) > CODE_BYTES / 2) {
         rv64_jit_flush(h);

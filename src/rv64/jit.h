@@ -13,17 +13,17 @@ enum { VAR_F0 = 32, VARS = 64 };
 /* Exits of translated code that are not just the way to other code. */
 enum { EXIT_CHAIN, EXIT_STEP }; /* STEP: the instruction there is the interpreter's */
 
-enum { JIT_JUMP_BITS = 10, JIT_HASH = 8192, JIT_TABLES = 8, REGION_INSNS = 128 };
+enum { JIT_JUMP_BITS = 12, JIT_HASH = 65536, JIT_TABLES = 8, REGION_INSNS = 128 };
 
 /* Translated guest code: some instructions of one page, entered at its first. */
 struct region {
     gpa            pa; /* of where it is entered */
     gva            pc;
-    bool           fp;    /* made for floating point that is on, dirty, rounding to nearest */
-    u16            lo;    /* the bytes it was made of: where on the page */
-    u16            bytes; /* and how many */
-    u8            *raw;   /* a copy of them */
-    u64            epoch; /* the hart's, when they were last known to be right */
+    bool           fp;      /* made for floating point that is on, dirty, rounding to nearest */
+    u16            lo;      /* the bytes it was made of: where on the page */
+    u16            bytes;   /* and how many */
+    u8            *raw;     /* a copy of them */
+    u64            checked; /* jit.checks, when they were last known to be right */
     const void    *entry;
     struct region *next; /* in its hash chain */
 };
@@ -45,7 +45,12 @@ struct rv64_jit {
     u32                n_helped, room_helped;
     u32               *linked; /* links that were set */
     u32                n_linked, room_linked;
-    u64                epoch;
+    u64                epoch;  /* the hart's, when fence.i was last obeyed */
+    u64                checks; /* how often everything had to be looked at again */
+    atomic_uchar      *pages;  /* of RAM, from its first: PAGE_CODE, PAGE_DIRTY */
+    gpa                first_page;
+    u64                n_pages;
+    atomic_bool        dirty;                                  /* a page with code was written to */
     struct code_jump   tables[JIT_TABLES][1 << JIT_JUMP_BITS]; /* by mode, and fp */
     bool               table_used[JIT_TABLES];
     u64                n_flushes;
@@ -62,7 +67,23 @@ int rv64_translate(struct rv64_hart *, struct region *r, const u8 *page);
  * those behind it are. */
 #define TAG(page_offset, remaining) ((u32)(page_offset) | (u32)(remaining) << 12)
 
+enum { PAGE_CODE = 1 }; /* some of it is translated: no store goes there unseen */
+
 /* jit.c */
+
+/* Stores to PA must be told of: it has no place in the TLB. */
+static inline bool rv64_jit_has_code(const struct rv64_hart *h, gpa pa)
+{
+    const struct rv64_jit *j = h->jit;
+    u64                    n = j ? (pa >> PAGE_BITS) - j->first_page : ~0ull;
+    return j && n < j->n_pages && (j->pages[n] & PAGE_CODE);
+}
+static inline void rv64_jit_wrote(struct rv64_hart *h, gpa pa)
+{
+    if (rv64_jit_has_code(h, pa))
+        atomic_store_explicit(&h->jit->dirty, true, memory_order_relaxed);
+}
+void rv64_jit_dirtied(struct rv64_hart *); /* code may have changed anywhere */
 int  rv64_jit_create(struct rv64_hart *, struct err *err);
 int  rv64_jit_renew(struct rv64_hart *, struct err *err); /* after fork: memory of its own */
 void rv64_jit_destroy(struct rv64_hart *);

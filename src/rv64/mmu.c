@@ -322,6 +322,17 @@ static void check_watches(struct rv64_hart *h, gva addr, unsigned width, bool wr
     }
 }
 
+/* No store to the page at HOST goes unseen from now on. */
+void rv64_unlearn_stores(struct rv64_hart *h, const u8 *host)
+{
+    for (unsigned v = 0; v < VIEWS; v++)
+        for (unsigned i = 0; h->tlb_used[v] && i < TLB_SIZE; i++) {
+            struct tlb_entry *e = &h->tlbs[v].store[i];
+            if (e->tag + e->add == (u64)host)
+                e->tag = ~0ull;
+        }
+}
+
 /* Remembers that the page of ADDR is the RAM at PA, if that may be. */
 static void remember(struct rv64_hart *h, const struct walk *w, gva addr, gpa pa)
 {
@@ -329,8 +340,8 @@ static void remember(struct rv64_hart *h, const struct walk *w, gva addr, gpa pa
     bool write = w->access == ACCESS_STORE;
     u8  *host  = host_of(h, page, PAGE_SIZE, write);
     gva  tag   = addr & PAGE_MASK;
-    if (!host || !pmp_whole_page(h, page) || (h->n_watches && watched_page(h, tag)) ||
-        page == h->tohost_page)
+    if (!host || (write && rv64_jit_has_code(h, page)) || !pmp_whole_page(h, page) ||
+        (h->n_watches && watched_page(h, tag)) || page == h->tohost_page)
         return;
     u64              index                                   = addr >> PAGE_BITS;
     struct tlb_entry entry                                   = {tag, (u64)host - tag};
@@ -424,8 +435,10 @@ static int access_page(struct rv64_hart *h, gva addr, unsigned width, u64 *val, 
     void *host = host_of(h, pa, width, write);
     if (!host)
         return device_access(h, pa, width, val, write) ? access_cause[w.access] : 0;
-    if (write)
+    if (write) {
         store_bytes(host, width, *val);
+        rv64_jit_wrote(h, pa);
+    }
     if (write && unlikely(h->config.tohost && pa == h->config.tohost))
         h->config.told(h->config.ctx, *val);
     if (!write)
@@ -497,6 +510,8 @@ void *rv64_atomic_ptr(struct rv64_hart *h, gva addr, unsigned width, enum access
     void       *p  = rc ? NULL : host_of(h, *pa, width, access == ACCESS_STORE);
     if (!p)
         data_trap(h, rc ? rc : access_cause[access], addr);
+    else if (access == ACCESS_STORE)
+        rv64_jit_wrote(h, *pa);
     return p;
 }
 

@@ -40,6 +40,7 @@ struct rv64_user {
 struct rv64_config {
     unsigned                hart_id;
     bool                    jit;   /* translated code, else the interpreter */
+    bool                    alone; /* no other hart writes to this memory */
     const struct rv64_user *user;  /* NULL: a machine; else ram and bus are NULL */
     bool                    sbi;   /* environment calls from S mode end run() with VCPU_SYSCALL */
     gva                     reset; /* pc after reset */
