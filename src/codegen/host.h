@@ -42,10 +42,11 @@ struct fixup {
 };
 
 struct value {
-    u32 left; /* uses to come */
-    u32 in;   /* a variable that it is in, or IR_NONE */
-    u8  reg;  /* a temporary, or NO_REG */
-    i8  slot; /* where it was spilled, or -1 */
+    u32  left;    /* uses to come */
+    u32  in;      /* a variable that it is in, or IR_NONE */
+    u8   reg;     /* a temporary, or NO_REG */
+    i8   slot;    /* where it was spilled, or -1 */
+    bool checked; /* FLAT: it is below the limit, or near enough for the guard areas */
 };
 
 enum { GEN_SPILLS = 64 };

@@ -502,9 +502,14 @@ static struct mem check(struct gen *g, const struct ir *i, u8 base, bool store, 
     *gs                        = 0;
     if (f->window == WINDOW_PAGED)
         return check_paged(g, i, base, store ? f->store_table : f->load_table, miss);
-    x_rr(&g->e, OP_W | 0x3b, base, R15);
-    *miss = x_jcc(&g->e, CC_AE);
-    *gs   = OP_GS;
+    *gs = OP_GS;
+    if (g->v[i->a].checked) {
+        *miss = 0;
+    } else {
+        x_rr(&g->e, OP_W | 0x3b, base, R15);
+        *miss              = x_jcc(&g->e, CC_AE);
+        g->v[i->a].checked = !g->c->plain;
+    }
     return at(base, (i32)i->imm);
 }
 
@@ -521,14 +526,15 @@ static void do_load(struct gen *g, u32 index, const struct ir *i)
         x64_fp_read(g, i->type, gs, dst, m, ones);
     else
         x_rm(&g->e, gs | forms[i->type].load, dst, m);
-    add_stub(g, (struct stub){.kind   = STUB_ACCESS,
-                              .at     = miss,
-                              .back   = g->e.at,
-                              .number = number,
-                              .addr   = base,
-                              .off    = (i32)i->imm,
-                              .dst    = dst,
-                              .type   = i->type});
+    if (miss)
+        add_stub(g, (struct stub){.kind   = STUB_ACCESS,
+                                  .at     = miss,
+                                  .back   = g->e.at,
+                                  .number = number,
+                                  .addr   = base,
+                                  .off    = (i32)i->imm,
+                                  .dst    = dst,
+                                  .type   = i->type});
 }
 
 static void do_store(struct gen *g, const struct ir *i)
@@ -556,15 +562,16 @@ static void do_store(struct gen *g, const struct ir *i)
     }
     gen_used(g, i->a);
     gen_used(g, i->b);
-    add_stub(g, (struct stub){.kind   = STUB_ACCESS,
-                              .at     = miss,
-                              .back   = g->e.at,
-                              .number = number,
-                              .addr   = base,
-                              .off    = (i32)i->imm,
-                              .type   = i->type,
-                              .store  = true,
-                              .data   = data});
+    if (miss)
+        add_stub(g, (struct stub){.kind   = STUB_ACCESS,
+                                  .at     = miss,
+                                  .back   = g->e.at,
+                                  .number = number,
+                                  .addr   = base,
+                                  .off    = (i32)i->imm,
+                                  .type   = i->type,
+                                  .store  = true,
+                                  .data   = data});
 }
 
 static void call_out(struct gen *g, u32 site)

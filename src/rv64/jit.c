@@ -166,8 +166,9 @@ int rv64_jit_create(struct rv64_hart *h, struct err *err)
         free(j);
         return rc;
     }
-    j->code = code_create(j->cache);
-    h->jit  = j;
+    j->code        = code_create(j->cache);
+    j->translation = rv64_translation_create();
+    h->jit         = j;
     memset(j->tables, 0xff, sizeof(j->tables));
     watch_pages(h);
     return 0;
@@ -212,6 +213,7 @@ void rv64_jit_destroy(struct rv64_hart *h)
     code_destroy(j->code);
     code_cache_destroy(j->cache);
     free(j->regions);
+    free(j->translation);
     free(j->helped);
     free(j->linked);
     free(j->pages);
@@ -222,6 +224,8 @@ void rv64_jit_destroy(struct rv64_hart *h)
 void rv64_jit_forget(struct rv64_hart *h, unsigned modes)
 {
     struct rv64_jit *j = h->jit;
+    if (j && modes > RV64_S)
+        memset(j->in_tables, 0, sizeof(j->in_tables));
     for (unsigned i = 0; j && i < 2 * modes; i++)
         if (j->table_used[i]) {
             memset(j->tables[i], 0xff, sizeof(j->tables[i]));
@@ -229,10 +233,17 @@ void rv64_jit_forget(struct rv64_hart *h, unsigned modes)
         }
 }
 
+static u64 filter_of(gva page)
+{
+    return (page >> PAGE_BITS) % PAGE_FILTER;
+}
+
 void rv64_jit_forget_page(struct rv64_hart *h, gva page)
 {
     struct rv64_jit *j = h->jit;
-    for (unsigned i = 0; j && i < 2 * (RV64_S + 1); i++)
+    if (!j || !(j->in_tables[filter_of(page) / 64] >> (filter_of(page) % 64) & 1))
+        return;
+    for (unsigned i = 0; i < 2 * (RV64_S + 1); i++)
         for (unsigned k = 0; j->table_used[i] && k < 1 << JIT_JUMP_BITS; k++)
             if ((j->tables[i][k].key & PAGE_MASK) == page)
                 j->tables[i][k].key = ~0ull;
@@ -348,6 +359,7 @@ static const void *find(struct rv64_hart *h, bool *step)
     }
     *e                   = (struct code_jump){h->pc, r->entry};
     j->table_used[table] = true;
+    j->in_tables[filter_of(h->pc) / 64] |= 1ull << (filter_of(h->pc) % 64);
     return r->entry;
 }
 

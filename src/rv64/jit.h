@@ -13,7 +13,13 @@ enum { VAR_F0 = 32, VARS = 64 };
 /* Exits of translated code that are not just the way to other code. */
 enum { EXIT_CHAIN, EXIT_STEP }; /* STEP: the instruction there is the interpreter's */
 
-enum { JIT_JUMP_BITS = 12, JIT_HASH = 65536, JIT_TABLES = 8, REGION_INSNS = 128 };
+enum {
+    JIT_JUMP_BITS = 12,
+    JIT_HASH      = 65536,
+    JIT_TABLES    = 8,
+    PAGE_FILTER   = 8192,
+    REGION_INSNS  = 128
+};
 
 /* Translated guest code: some instructions of one page, entered at its first. */
 struct region {
@@ -35,25 +41,29 @@ struct helped {
     u16       row;
 };
 
+struct translation;
+
 struct rv64_jit {
-    struct code_cache *cache;
-    struct code       *code;
-    struct region     *hash[JIT_HASH];
-    struct region    **regions; /* by the code's number */
-    u32                n_regions, room_regions;
-    struct helped     *helped;
-    u32                n_helped, room_helped;
-    u32               *linked; /* links that were set */
-    u32                n_linked, room_linked;
-    u64                epoch;  /* the hart's, when fence.i was last obeyed */
-    u64                checks; /* how often everything had to be looked at again */
-    atomic_uchar      *pages;  /* of RAM, from its first: PAGE_CODE, PAGE_DIRTY */
-    gpa                first_page;
-    u64                n_pages;
-    atomic_bool        dirty;                                  /* a page with code was written to */
-    struct code_jump   tables[JIT_TABLES][1 << JIT_JUMP_BITS]; /* by mode, and fp */
-    bool               table_used[JIT_TABLES];
-    u64                n_flushes;
+    struct translation *translation; /* room for translate.c */
+    struct code_cache  *cache;
+    struct code        *code;
+    struct region      *hash[JIT_HASH];
+    struct region     **regions; /* by the code's number */
+    u32                 n_regions, room_regions;
+    struct helped      *helped;
+    u32                 n_helped, room_helped;
+    u32                *linked; /* links that were set */
+    u32                 n_linked, room_linked;
+    u64                 epoch;  /* the hart's, when fence.i was last obeyed */
+    u64                 checks; /* how often everything had to be looked at again */
+    atomic_uchar       *pages;  /* of RAM, from its first: PAGE_CODE, PAGE_DIRTY */
+    gpa                 first_page;
+    u64                 n_pages;
+    atomic_bool         dirty; /* a page with code was written to */
+    struct code_jump    tables[JIT_TABLES][1 << JIT_JUMP_BITS]; /* by mode, and fp */
+    bool                table_used[JIT_TABLES];
+    u64                 in_tables[PAGE_FILTER / 64]; /* hashed: pages that a table may name */
+    u64                 n_flushes;
 };
 
 typedef bool (*rv64_row_fn)(struct rv64_hart *, const struct op *, u32 raw);
@@ -61,7 +71,8 @@ extern const rv64_row_fn rv64_row_fns[RV64_ROWS];
 
 /* translate.c: builds the region at R->pc from its PAGE (all of it, at the host). Fills in the
  * rest of R but for raw. -ENOSPC: flush first. */
-int rv64_translate(struct rv64_hart *, struct region *r, const u8 *page);
+int                 rv64_translate(struct rv64_hart *, struct region *r, const u8 *page);
+struct translation *rv64_translation_create(void);
 
 /* A site's tag: where on its page the instruction is, and how many of its block's count it and
  * those behind it are. */

@@ -21,7 +21,7 @@ struct insn {
     struct op op;
 };
 
-struct tr {
+struct translation {
     struct rv64_hart  *h;
     struct code       *c;
     struct region     *r;
@@ -54,7 +54,7 @@ static void put(u8 *set, u32 half)
 
 /* --- what belongs to the region --- */
 
-static bool decode(struct tr *t, u32 half, struct insn *out)
+static bool decode(struct translation *t, u32 half, struct insn *out)
 {
     const u8 *p  = t->page + 2 * half;
     u32       lo = p[0] | (u32)p[1] << 8;
@@ -89,7 +89,7 @@ static bool is_break(const struct rv64_hart *h, gva pc)
     return false;
 }
 
-static bool on_page(const struct tr *t, gva pc)
+static bool on_page(const struct translation *t, gva pc)
 {
     return (pc & PAGE_MASK) == t->base;
 }
@@ -99,7 +99,7 @@ struct todo {
     u32 n;
 };
 
-static void lead_to(struct tr *t, struct todo *todo, gva from, gva to)
+static void lead_to(struct translation *t, struct todo *todo, gva from, gva to)
 {
     u32 half = to % PAGE_SIZE / 2;
     if (!on_page(t, to))
@@ -112,7 +112,7 @@ static void lead_to(struct tr *t, struct todo *todo, gva from, gva to)
 }
 
 /* Decodes straight on from HALF. */
-static void follow(struct tr *t, struct todo *todo, u32 half)
+static void follow(struct translation *t, struct todo *todo, u32 half)
 {
     while (half < HALVES && !t->at[half] && t->n < REGION_INSNS) {
         struct insn *i  = &t->insns[t->n];
@@ -138,7 +138,7 @@ static void follow(struct tr *t, struct todo *todo, u32 half)
         put(t->leads, half); /* what was there already is gone on to */
 }
 
-static void discover(struct tr *t)
+static void discover(struct translation *t)
 {
     struct todo todo = {.halves = {(u16)(t->r->pc % PAGE_SIZE / 2)}, .n = 1};
     put(t->leads, todo.halves[0]);
@@ -148,7 +148,7 @@ static void discover(struct tr *t)
 
 /* --- the words of insn.def --- */
 
-static u32 help_number(struct tr *t)
+static u32 help_number(struct translation *t)
 {
     struct rv64_jit *j = t->h->jit;
     if (j->n_helped == j->room_helped) {
@@ -159,23 +159,23 @@ static u32 help_number(struct tr *t)
     return j->n_helped++;
 }
 
-static ir_val constant(struct tr *t, u64 v)
+static ir_val constant(struct translation *t, u64 v)
 {
     return code_const(t->c, v);
 }
 
-static ir_val get_x(struct tr *t, u8 reg)
+static ir_val get_x(struct translation *t, u8 reg)
 {
     return reg ? code_get(t->c, reg) : constant(t, 0);
 }
 
-static void set_x(struct tr *t, u8 reg, ir_val v)
+static void set_x(struct translation *t, u8 reg, ir_val v)
 {
     if (reg < 32 && reg)
         code_set(t->c, reg, v);
 }
 
-static ir_label label_at(struct tr *t, u32 half)
+static ir_label label_at(struct translation *t, u32 half)
 {
     if (!has(t->labelled, half)) {
         put(t->labelled, half);
@@ -185,7 +185,7 @@ static ir_label label_at(struct tr *t, u32 half)
 }
 
 /* The label of PC: in the region, or of a way out. */
-static ir_label way_to(struct tr *t, gva pc)
+static ir_label way_to(struct translation *t, gva pc)
 {
     if (on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
         return label_at(t, pc % PAGE_SIZE / 2);
@@ -197,7 +197,7 @@ static ir_label way_to(struct tr *t, gva pc)
     return t->thunks[t->n_thunks++].l = code_label(t->c);
 }
 
-static void leave_to(struct tr *t, gva pc)
+static void leave_to(struct translation *t, gva pc)
 {
     if (on_page(t, pc))
         code_exit(t->c, EXIT_CHAIN, pc);
@@ -205,7 +205,7 @@ static void leave_to(struct tr *t, gva pc)
         code_exit_to(t->c, constant(t, pc));
 }
 
-static void go_to(struct tr *t, gva pc)
+static void go_to(struct translation *t, gva pc)
 {
     if (on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
         code_jump(t->c, label_at(t, pc % PAGE_SIZE / 2));
@@ -214,13 +214,13 @@ static void go_to(struct tr *t, gva pc)
     t->ended = true;
 }
 
-static void step_at(struct tr *t, gva pc)
+static void step_at(struct translation *t, gva pc)
 {
     code_exit(t->c, EXIT_STEP, pc);
     t->ended = true;
 }
 
-static void jump(struct tr *t, gva to)
+static void jump(struct translation *t, gva to)
 {
     if (t->i->op.rd == 1 || t->i->op.rd == 5) {
         leave_to(t, to); /* a call: code of its own */
@@ -230,7 +230,7 @@ static void jump(struct tr *t, gva to)
     }
 }
 
-static ir_val binary(struct tr *t, enum ir_op op, ir_val a, ir_val b)
+static ir_val binary(struct translation *t, enum ir_op op, ir_val a, ir_val b)
 {
     return code_op(t->c, op, a, b);
 }
@@ -332,14 +332,14 @@ enum {
 #define CLMULH(a, b) other(t, (a))
 
 /* A value that the generator cannot make. */
-static ir_val other(struct tr *t, ir_val any)
+static ir_val other(struct translation *t, ir_val any)
 {
     t->fallback = true;
     return any;
 }
 
 /* Each byte all ones or zero. */
-static ir_val orc_b(struct tr *t, ir_val x)
+static ir_val orc_b(struct translation *t, ir_val x)
 {
     ir_val low = K(0x0101010101010101u);
     x          = OR(x, SHR(x, K(4)));
@@ -348,7 +348,7 @@ static ir_val orc_b(struct tr *t, ir_val x)
     return MUL(AND(x, low), K(0xff));
 }
 
-static ir_val brev8(struct tr *t, ir_val x)
+static ir_val brev8(struct translation *t, ir_val x)
 {
     static const u64 masks[] = {0x5555555555555555u, 0x3333333333333333u, 0x0f0f0f0f0f0f0f0fu};
     for (u64 i = 0; i < ARRAY_SIZE(masks); i++)
@@ -367,14 +367,14 @@ static ir_val brev8(struct tr *t, ir_val x)
 
 enum { RNE = 0, RTZ = 1, DYN = 7 }; /* rounding modes; a region is made for frm = RNE */
 
-static ir_val fload(struct tr *t, u64 width, ir_val address)
+static ir_val fload(struct translation *t, u64 width, ir_val address)
 {
     if (width < 4)
         return other(t, address);
     return code_load(t->c, width == 4 ? IR_F32 : IR_F64, address, 0);
 }
 
-static void fstore(struct tr *t, u64 width, ir_val address, ir_val v)
+static void fstore(struct translation *t, u64 width, ir_val address, ir_val v)
 {
     if (width < 4)
         t->fallback = true;
@@ -383,8 +383,8 @@ static void fstore(struct tr *t, u64 width, ir_val address, ir_val v)
 }
 
 /* An operation that may call the instruction's function in the end. */
-static ir_val fp3(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b, ir_val c,
-                  unsigned rm)
+static ir_val fp3(struct translation *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b,
+                  ir_val c, unsigned rm)
 {
     bool to_x = op == IR_FEQ || op == IR_FLT || op == IR_FLE || op == IR_FTO32 || op == IR_FTO64;
     u8   rd   = t->i->op.rd;
@@ -393,43 +393,44 @@ static ir_val fp3(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, ir_v
     return code_fp(t->c, op, type, a, b, c, help_number(t), to_x ? rd : VAR_F0 + rd % 32u);
 }
 
-static ir_val fp2(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b, unsigned rm)
+static ir_val fp2(struct translation *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b,
+                  unsigned rm)
 {
     return fp3(t, op, type, a, b, b, rm);
 }
 
-static ir_val fp1(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, unsigned rm)
+static ir_val fp1(struct translation *t, enum ir_op op, enum ir_type type, ir_val a, unsigned rm)
 {
     return fp3(t, op, type, a, a, a, rm);
 }
 
-static ir_val fp_to(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, unsigned rm)
+static ir_val fp_to(struct translation *t, enum ir_op op, enum ir_type type, ir_val a, unsigned rm)
 {
     return rm == RTZ ? fp1(t, op, type, a, RNE) : other(t, a);
 }
 
 /* Sign injection of a value with itself: a move, the negative, the absolute value. */
-static ir_val fp_sign(struct tr *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b)
+static ir_val fp_sign(struct translation *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b)
 {
     return a.id == b.id ? fp1(t, op, type, a, RNE) : other(t, a);
 }
 
 /* Volume I, 2.7. Only a store before a load needs the host's help. */
-static void fence(struct tr *t)
+static void fence(struct translation *t)
 {
     if ((t->i->op.imm >> 24 & 1) && (t->i->op.imm >> 21 & 1))
         code_fence(t->c);
 }
 
 #define INSN(name, format, mask, match, ...)                                                       \
-    static void do_##name(struct tr *t)                                                            \
+    static void do_##name(struct translation *t)                                                   \
     {                                                                                              \
         __VA_ARGS__;                                                                               \
     }
 #include "rv64/insn.def"
 #undef INSN
 
-static void (*const words[RV64_ROWS])(struct tr *) = {
+static void (*const words[RV64_ROWS])(struct translation *) = {
 #define INSN(name, ...) [INSN_##name] = do_##name,
 #include "rv64/insn.def"
 #undef INSN
@@ -444,7 +445,7 @@ static bool is_fp(const struct insn *i)
 }
 
 /* Left to the interpreter. */
-static bool is_step(const struct tr *t, const struct insn *i)
+static bool is_step(const struct translation *t, const struct insn *i)
 {
     if (!i->legal || (!t->r->fp && is_fp(i)))
         return true;
@@ -452,7 +453,7 @@ static bool is_step(const struct tr *t, const struct insn *i)
     return rv64_formats[f].flow == FLOW_END && f != FORMAT_J && f != FORMAT_JR;
 }
 
-static void one(struct tr *t)
+static void one(struct translation *t)
 {
     u32 point = code_point(t->c);
     if (is_step(t, t->i)) {
@@ -469,7 +470,7 @@ static void one(struct tr *t)
 }
 
 /* How many of the instructions from HALF on are counted by its block. */
-static u32 block_length(const struct tr *t, u32 half)
+static u32 block_length(const struct translation *t, u32 half)
 {
     u32 n = 0;
     do {
@@ -484,7 +485,7 @@ static u32 block_length(const struct tr *t, u32 half)
     return n;
 }
 
-static void block(struct tr *t, u32 half, bool polls)
+static void block(struct translation *t, u32 half, bool polls)
 {
     u32 n = block_length(t, half), done = 0;
     t->ended = false;
@@ -504,7 +505,7 @@ static void block(struct tr *t, u32 half, bool polls)
         go_to(t, t->base + 2 * half);
 }
 
-static void blocks(struct tr *t)
+static void blocks(struct translation *t)
 {
     u32 entry = t->r->pc % PAGE_SIZE / 2;
     code_begin(t->c);
@@ -522,7 +523,7 @@ static void blocks(struct tr *t)
     }
 }
 
-static void span(struct tr *t)
+static void span(struct translation *t)
 {
     u32 lo = HALVES, hi = 0;
     for (u32 half = 0; half < HALVES; half++)
@@ -534,16 +535,37 @@ static void span(struct tr *t)
     t->r->bytes = (u16)(2 * (hi - lo));
 }
 
+struct translation *rv64_translation_create(void)
+{
+    return xnew(struct translation);
+}
+
+/* Only what is asked before it is set is cleared: there is one for each region. */
+static void begin(struct translation *t, struct rv64_hart *h, struct region *r, const u8 *page)
+{
+    t->h    = h;
+    t->c    = h->jit->code;
+    t->r    = r;
+    t->page = page;
+    t->base = r->pc & PAGE_MASK;
+    t->n = t->n_thunks = 0;
+    memset(t->at, 0, sizeof(t->at));
+    memset(t->leads, 0, sizeof(t->leads));
+    memset(t->head, 0, sizeof(t->head));
+    memset(t->labelled, 0, sizeof(t->labelled));
+}
+
 int rv64_translate(struct rv64_hart *h, struct region *r, const u8 *page)
 {
-    struct tr      t = {.h = h, .c = h->jit->code, .r = r, .page = page, .base = r->pc & PAGE_MASK};
-    struct code_fn fn;
-    discover(&t);
-    if (!t.n)
+    struct translation *t = h->jit->translation;
+    struct code_fn      fn;
+    begin(t, h, r, page);
+    discover(t);
+    if (!t->n)
         return -ENOENT;
-    blocks(&t);
-    span(&t);
-    int rc = code_finish(t.c, &fn);
+    blocks(t);
+    span(t);
+    int rc = code_finish(t->c, &fn);
     if (!rc)
         r->entry = fn.entry;
     return rc;
