@@ -89,6 +89,20 @@ static int open_backing(struct qcow2 *q, const char *path, const char *name, con
     return rc;
 }
 
+static int get_ready_to_write(struct qcow2 *q, const char *path, struct err *err)
+{
+    int rc = q->dirty ? qcow2_repair(q, path, err) : 0;
+    if (rc)
+        return rc;
+    rc = qcow2_find_meta(q);
+    if (rc == -EEXIST)
+        return err_set(err, EUCLEAN,
+                       "disk '%s' is damaged, two of its tables are in one place: "
+                       "see qemu-img check",
+                       path);
+    return rc ? err_errno(err, -rc, "disk '%s'", path) : 0;
+}
+
 int image_qcow2_open(struct image **out, const char *path, const struct image_how *how,
                      struct err *err)
 {
@@ -108,13 +122,9 @@ int image_qcow2_open(struct image **out, const char *path, const struct image_ho
         return rc;
     }
     q->high_water = ALIGN_UP(size, q->cluster_bytes);
-    if (!how->read_only && (rc = qcow2_find_meta(q))) {
+    if (!how->read_only && (rc = get_ready_to_write(q, path, err))) {
         free_all(q);
-        return rc == -EEXIST ? err_set(err, EUCLEAN,
-                                       "disk '%s' is damaged, two of its tables are in one place: "
-                                       "see qemu-img check",
-                                       path)
-                             : err_errno(err, -rc, "disk '%s'", path);
+        return rc;
     }
     make_room(q);
     *out = &q->image;

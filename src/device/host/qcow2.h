@@ -55,6 +55,7 @@ struct qcow2 {
     int           fd;
     unsigned      version, cluster_bits, l2_bits, refcount_order;
     bool          zstd;
+    bool          dirty;  /* its counts are old */
     bool          broken; /* see qcow2_corrupt */
     u64           cluster_bytes;
     u64           high_water; /* clusters from here on were never written; whole clusters */
@@ -95,9 +96,14 @@ int qcow2_read_header(struct qcow2 *, const char *path, char **out_backing, char
                       struct err *err);
 
 /* qcow2_alloc.c: 0 or -errno */
-int qcow2_alloc(struct qcow2 *, u64 *out_offset); /* a cluster with count 1 */
-int qcow2_release(struct qcow2 *, u64 offset);    /* lowers its count, now */
-int qcow2_release_later(struct qcow2 *, u64 offset);
+int  qcow2_alloc(struct qcow2 *, u64 *out_offset); /* a cluster with count 1 */
+int  qcow2_release(struct qcow2 *, u64 offset);    /* lowers its count, now */
+int  qcow2_release_later(struct qcow2 *, u64 offset);
+void qcow2_put_count(const struct qcow2 *, u8 *block, u64 i, u64 val);
+int  qcow2_name_counts(struct qcow2 *, u64 offset, u32 clusters); /* in the header; synced */
+
+/* qcow2_repair.c: of an image that is not in good order, before it is written to */
+int qcow2_repair(struct qcow2 *, const char *path, struct err *err);
 
 /* qcow2_table.c */
 int qcow2_entry(struct qcow2 *, u64 off, u64 *out); /* of the cluster at OFF, host order; 0: none */
@@ -113,10 +119,11 @@ int  qcow2_find_meta(struct qcow2 *);
 int  qcow2_corrupt(struct qcow2 *); /* returns -EUCLEAN, as all writing does from then on */
 
 /* qcow2_io.c */
-int qcow2_read(struct image *, u64 off, const struct iovec *, unsigned n, u64 len);
-int qcow2_write(struct image *, u64 off, const struct iovec *, unsigned n, u64 len);
-int qcow2_flush(struct image *);
-int qcow2_discard(struct image *, u64 off, u64 len);
-int qcow2_zero(struct image *, u64 off, u64 len, bool may_unmap);
+void qcow2_packed_at(const struct qcow2 *, u64 entry, u64 *off, u64 *len); /* bytes, at most */
+int  qcow2_read(struct image *, u64 off, const struct iovec *, unsigned n, u64 len);
+int  qcow2_write(struct image *, u64 off, const struct iovec *, unsigned n, u64 len);
+int  qcow2_flush(struct image *);
+int  qcow2_discard(struct image *, u64 off, u64 len);
+int  qcow2_zero(struct image *, u64 off, u64 len, bool may_unmap);
 
 #endif

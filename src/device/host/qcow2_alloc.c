@@ -47,6 +47,12 @@ static u64 put(const struct qcow2 *q, u8 *block, u64 i, u64 val, unsigned *len)
     return at;
 }
 
+void qcow2_put_count(const struct qcow2 *q, u8 *block, u64 i, u64 val)
+{
+    unsigned len;
+    put(q, block, i, val, &len);
+}
+
 /* The block with this index of the table; it must be there. */
 static int load_block(struct qcow2 *q, u64 index, struct qcow_block **out)
 {
@@ -128,7 +134,7 @@ static int add_block(struct qcow2 *q, u64 cluster)
     return rc;
 }
 
-static int name_new_table(struct qcow2 *q, u64 offset, u32 clusters)
+int qcow2_name_counts(struct qcow2 *q, u64 offset, u32 clusters)
 {
     struct {
         u64 offset;
@@ -163,7 +169,7 @@ static int grow_table(struct qcow2 *q, u64 cluster)
     if (!rc)
         rc = file_pwrite(q->fd, table, n * 8, offset);
     if (!rc)
-        rc = name_new_table(q, offset, (u32)clusters);
+        rc = qcow2_name_counts(q, offset, (u32)clusters);
     for (u64 i = 0; i < n; i++)
         table[i] = be64toh(table[i]);
     if (rc) {

@@ -62,11 +62,6 @@ static int refuse_features(const struct qcow2 *q, const struct header *h, const 
         return 0;
     if (h->incompatible & INCOMPAT_CORRUPT)
         return err_set(err, EINVAL, "disk '%s' is marked corrupt: see qemu-img check -r", path);
-    if (h->incompatible & INCOMPAT_DIRTY)
-        return err_set(err, EINVAL,
-                       "disk '%s' was not closed in good order and its reference counts are old: "
-                       "run qemu-img check -r all",
-                       path);
     return 0;
 }
 
@@ -177,6 +172,7 @@ int qcow2_read_header(struct qcow2 *q, const char *path, char **out_backing, cha
     q->l2_bits             = h.cluster_bits - 3;
     q->refcount_order      = h.refcount_order;
     q->zstd                = h.compression == 1;
+    q->dirty               = h.incompatible & INCOMPAT_DIRTY;
     q->image.bytes         = h.size;
     q->image.cluster_bytes = (u32)q->cluster_bytes;
 

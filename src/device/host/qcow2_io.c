@@ -60,7 +60,7 @@ static bool unzstd(u8 *dst, u64 dst_len, const u8 *src, u64 src_len)
 }
 
 /* Where a compressed cluster lies: bytes, and how many at most. */
-static void packed_at(const struct qcow2 *q, u64 entry, u64 *off, u64 *len)
+void qcow2_packed_at(const struct qcow2 *q, u64 entry, u64 *off, u64 *len)
 {
     unsigned x = 62 - (q->cluster_bits - 8);
     *off       = entry & ((1ull << x) - 1);
@@ -73,7 +73,7 @@ static int unpack(struct qcow2 *q, u64 entry)
     u64 off, len;
     if (q->plain_of == entry)
         return 0;
-    packed_at(q, entry, &off, &len);
+    qcow2_packed_at(q, entry, &off, &len);
     if (off < q->cluster_bytes || off >= q->high_water || len > 2 * q->cluster_bytes + 512)
         return -EIO;
     q->plain_of = 0;
@@ -157,7 +157,7 @@ static int let_go(struct qcow2 *q, u64 entry)
 {
     u64 off = entry & QCOW_OFFSET, len = q->cluster_bytes;
     if (entry & QCOW_COMPRESSED)
-        packed_at(q, entry, &off, &len);
+        qcow2_packed_at(q, entry, &off, &len);
     int rc = 0;
     for (u64 at = ALIGN_DOWN(off, q->cluster_bytes); off && !rc && at < off + len;
          at += q->cluster_bytes)
