@@ -175,13 +175,21 @@ static void judge(const u8 *f, u64 len, const char *path, u32 flushed, u32 now)
     struct image_how    how = {"qcow2", true, 0};
     struct err          err = {0};
     u32                 buf[BLOCK / 4];
-    u64                 whole = ALIGN_UP(len, 1ull << be_get(f + 20, 4));
-    qcow2_check(&c, f, whole);
-    if (c.wrong)
-        fail_msg("after request %u: %s (%llx)", now, c.wrong, (unsigned long long)c.where);
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    int                 fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     assert_int_equal(file_pwrite(fd, f, len, 0), 0);
     close(fd);
+    if (f[79] & 1) { /* in the middle of its repair: once more, then */
+        how.read_only = false;
+        if (image_open(&image, path, &how, &err) != 0)
+            fail_msg("%s", err.text);
+        image_close(image);
+        how.read_only = true;
+        qcow2_check_file(&c, path);
+    } else {
+        qcow2_check(&c, f, ALIGN_UP(len, 1ull << be_get(f + 20, 4)));
+    }
+    if (c.wrong)
+        fail_msg("after request %u: %s (%llx)", now, c.wrong, (unsigned long long)c.where);
     if (image_open(&image, path, &how, &err) != 0)
         fail_msg("%s", err.text);
     for (u64 b = 0; b < BLOCKS; b++) {
@@ -195,12 +203,11 @@ static void judge(const u8 *f, u64 len, const char *path, u32 flushed, u32 now)
 }
 
 /* Loses power at many places: before each sync, and at random ones. */
-static void replay(const u8 *start, u64 start_len, const char *path)
+static void replay(const u8 *start, u64 start_len, const char *path, u32 flushed)
 {
     cleanup_free u8 *synced = xalloc(FILE_MAX), *f = xalloc(FILE_MAX);
     u64              synced_len = start_len, top = start_len;
-    u32              flushed = 0;
-    unsigned         from    = 0; /* the first event that is not durable */
+    unsigned         from = 0; /* the first event that is not durable */
     memcpy(synced, start, start_len);
     for (unsigned i = 0; i < n_events; i++)
         top = MAX(top, events[i].off + events[i].len);
@@ -234,7 +241,19 @@ static void replay(const u8 *start, u64 start_len, const char *path)
     }
 }
 
-static void run(const struct qcow_shape *shape)
+/* Its first block of counts is nonsense, and it says so. */
+static void make_dirty(const char *path)
+{
+    u64              len;
+    cleanup_free u8 *f     = qcow2_slurp(path, &len);
+    u64              block = be_get(f + be_get(f + 48, 8), 8);
+    cleanup_fd int   fd    = open(path, O_RDWR);
+    for (u64 i = 0; i < 1ull << be_get(f + 20, 4); i++)
+        assert_int_equal(file_pwrite(fd, &(u8){rnd(3) ? 0 : 0x55}, 1, block + i), 0);
+    assert_int_equal(file_pwrite(fd, "\1", 1, 79), 0);
+}
+
+static void run(const struct qcow_shape *shape, bool dirty)
 {
     char             path[] = "/tmp/guise-power-XXXXXX", lost[] = "/tmp/guise-lost-XXXXXX";
     struct image    *image;
@@ -244,14 +263,22 @@ static void run(const struct qcow_shape *shape)
     close(mkstemp(lost));
     qcow2_make(path, shape);
     memset(blocks, 0, sizeof(blocks));
-    op_now                    = 0;
+    op_now = 0;
+    if (dirty) {
+        assert_int_equal(image_open(&image, path, &how, NULL), 0);
+        for (unsigned i = 0; i < 20; i++)
+            request(image);
+        image_close(image);
+        make_dirty(path);
+    }
     cleanup_free u8 *at_start = qcow2_slurp(path, &len);
+    recording                 = dirty;
     assert_int_equal(image_open(&image, path, &how, NULL), 0);
     recording = true;
-    for (unsigned i = 0; i < OPS; i++)
+    for (unsigned i = dirty ? OPS - 10 : 0; i < OPS; i++)
         request(image);
     recording = false;
-    replay(at_start, MIN(len, (u64)FILE_MAX), lost);
+    replay(at_start, MIN(len, (u64)FILE_MAX), lost, dirty ? 20 : 0);
     image_close(image);
     struct qcow_checked c;
     qcow2_check_file(&c, path);
@@ -271,11 +298,21 @@ static void test_power(void **state)
         {BLOCKS * BLOCK, 9, 6, NULL},  {BLOCKS * BLOCK, 12, 0, NULL},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++)
-        run(&shapes[i]);
+        run(&shapes[i], false);
+}
+
+static void test_power_while_repairing(void **state)
+{
+    (void)state;
+    static const struct qcow_shape shapes[] = {{BLOCKS * BLOCK, 12, 4, NULL},
+                                               {BLOCKS * BLOCK, 9, 4, NULL}};
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++)
+        run(&shapes[i], true);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_power)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_power),
+                                       cmocka_unit_test(test_power_while_repairing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
