@@ -280,6 +280,8 @@ int rv64_create(struct vcpu **out, const struct rv64_config *config, struct ram 
         return err_set(err, ENOMEM, "no memory for hart %u", config->hart_id);
     h->vcpu   = (struct vcpu){&interp_ops, ram, bus, clock, config->hart_id};
     h->config = *config;
+    memset(h->tlb_used, true, sizeof(h->tlb_used)); /* not empty yet: nothing is all ones */
+    memset(h->jumps_used, true, sizeof(h->jumps_used));
     rv64_set_tohost(&h->vcpu, config->tohost);
     h->stimer = (struct timer){.fire = stimer_fired, .ctx = h};
     if (rv64_decoder_init(h)) {
