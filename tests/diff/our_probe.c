@@ -59,11 +59,11 @@ static u64 get(unsigned reg)
 
 static void put_code(const struct diff_case *c)
 {
-    u16      half[5] = {DIFF_EBREAK, DIFF_EBREAK, DIFF_EBREAK, DIFF_EBREAK, DIFF_EBREAK};
-    unsigned i       = 0;
-    for (unsigned n = 0; n < 2; n++) {
-        if (n && !c->word[n])
-            continue;
+    u16      half[2 * DIFF_WORDS + 1];
+    unsigned i = 0;
+    for (unsigned n = 0; n < ARRAY_SIZE(half); n++)
+        half[n] = DIFF_EBREAK;
+    for (unsigned n = 0; n < DIFF_WORDS && (!n || c->word[n]); n++) {
         half[i++] = (u16)c->word[n];
         if ((c->word[n] & 3) == 3)
             half[i++] = (u16)(c->word[n] >> 16);

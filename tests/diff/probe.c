@@ -51,14 +51,12 @@ static void put_code(void)
     volatile uint16_t *p = (uint16_t *)(DIFF_CODE + DIFF_ENTRY);
     unsigned           i = 0;
     call(SYS_mprotect, DIFF_CODE, DIFF_PAGE, PROT_READ | PROT_WRITE);
-    for (unsigned n = 0; n < 2; n++) {
-        if (n && !now.word[n])
-            continue;
+    for (unsigned n = 0; n < DIFF_WORDS && (!n || now.word[n]); n++) {
         p[i++] = (uint16_t)now.word[n];
         if ((now.word[n] & 3) == 3)
             p[i++] = (uint16_t)(now.word[n] >> 16);
     }
-    while (i < 5)
+    while (i < 2 * DIFF_WORDS + 1)
         p[i++] = DIFF_EBREAK;
     call(SYS_mprotect, DIFF_CODE, DIFF_PAGE, PROT_READ | PROT_EXEC);
     __asm__ volatile("fence.i" ::: "memory");

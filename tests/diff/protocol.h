@@ -1,7 +1,7 @@
 /* tests/diff/protocol.h - what the generator asks an executor, and what that answers.
  *
  * An executor reads cases from its standard input and writes one reply for each to its standard
- * output. It runs one or two instructions in U mode at DIFF_CODE, where the rest of the page is
+ * output. It runs a few instructions in U mode at DIFF_CODE, where the rest of the page is
  * full of c.ebreak, and tells how that ended. Little endian, no padding. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DIFF_PROTOCOL_H
@@ -12,10 +12,11 @@
 #define DIFF_CODE 0x60000000ull /* a page of code; the pages around it are not there */
 #define DIFF_DATA 0x50000000ull /* a page of data, likewise; the cases set its first bytes */
 enum { DIFF_PAGE = 4096, DIFF_BYTES = 128, DIFF_ENTRY = 64 /* words start here in the page */ };
+enum { DIFF_WORDS = 24 };
 #define DIFF_EBREAK 0x9002u /* c.ebreak */
 
 struct diff_case {
-    uint32_t word[2]; /* 16-bit ones have zeroes above; the second may be 0: none */
+    uint32_t word[DIFF_WORDS]; /* 16-bit ones have zeroes above; 0: no more, but the first may be */
     uint32_t fcsr, tag;
     uint64_t x[32], f[32];
     uint8_t  data[DIFF_BYTES];

@@ -54,6 +54,14 @@ def test_pairs_done_in_one_piece(tools, engine):
 
 
 @pytest.mark.parametrize("engine", ["interp", "jit"])
+def test_runs_of_instructions(tools, engine):
+    """What one leaves in a register, the next ones find: also across branches."""
+    day = int(time.time()) // 86400
+    status, said = run(tools, "-m", "runs", "-n", 60000, "-s", day, engine=engine)
+    assert status == 0, f"seed {day}\n{said}"
+
+
+@pytest.mark.parametrize("engine", ["interp", "jit"])
 def test_all_compressed(tools, engine):
     status, said = run(tools, "-m", "rvc", engine=engine)
     assert status == 0, said
