@@ -74,6 +74,61 @@ static void supervisor(void)
     csr_write(mideleg, 0);
 }
 
+static void s_timer(void)
+{
+    TRY("csrr t0, 0x14d");
+    TRY("csrw 0x14d, zero");
+}
+
+static void s_takes_timer(void)
+{
+    csr_set(sie, 1 << 5);
+    TRY("csrw 0x14d, zero"); /* long past */
+    TRY("csrsi sstatus, 2");
+    TRY("nop");
+    TRY("csrci sstatus, 2");
+}
+
+/* S mode has stimecmp when both menvcfg.STCE and mcounteren.TM say so (Sstc, 2.1). */
+static void sstc_from_s(void)
+{
+    extern char s_timer_entry[];
+    pmp_open();
+    csr_write(mcounteren, 2);
+    CHECK_EQ(M_TRAPS(call_in(S, s_timer)), 1); /* its end */
+    csr_write(mcounteren, 5);
+    CHECK_EQ(M_TRAPS(call_in(S, s_timer)), 3);
+    csr_write(mcounteren, 2);
+    csr_write(0x30a, csr_read(0x30a) & ~(1ul << 63));
+    CHECK_EQ(M_TRAPS(call_in(S, s_timer)), 3);
+    CHECK_EQ(M_TRAPS(csr_read(0x14d)), 0); /* M always has it */
+    csr_write(0x30a, csr_read(0x30a) | 1ul << 63);
+    CHECK_EQ(M_TRAPS(call_in(U, s_timer)), 3);
+
+    csr_write(mideleg, 1 << 5);
+    csr_write(stvec, s_timer_entry);
+    s_trap.cause = 0;
+    CHECK_EQ(M_TRAPS(call_in(S, s_takes_timer)), 1);
+    CHECK_EQ(s_trap.cause, 1ul << 63 | 5);
+    CHECK_EQ(csr_read(mip) >> 5 & 1, 0); /* the handler moved stimecmp */
+    csr_write(mideleg, 0);
+    csr_write(sie, 0);
+}
+
+__asm__(".option push\n.option norvc\n.balign 4\n"
+        "s_timer_entry:\n"
+        "  csrw sscratch, t0\n"
+        "  la t0, s_trap\n"
+        "  sd t1, 32(t0)\n"
+        "  csrr t1, scause\n"
+        "  sd t1, 0(t0)\n"
+        "  li t1, -1\n"
+        "  csrw 0x14d, t1\n"
+        "  ld t1, 32(t0)\n"
+        "  csrr t0, sscratch\n"
+        "  sret\n"
+        ".option pop\n");
+
 static void sstc(void)
 {
     csr_write(0x30a, csr_read(0x30a) | 1ul << 63); /* menvcfg.STCE */
@@ -93,6 +148,7 @@ static void sstc(void)
     }
     CHECK_EQ(csr_read(mip) >> 5 & 1, 1);
     csr_write(0x14d, ~0ul);
+    sstc_from_s();
 }
 
 static void read_counters(void)
