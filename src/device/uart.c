@@ -12,7 +12,14 @@ enum { RHR_THR_DLL, IER_DLM, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4 };
 enum { IIR_NONE = 1, IIR_TX = 2, IIR_RX = 4, IIR_TIMEOUT = 0xc, IIR_FIFOS = 0xc0 };
 enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2 };
-enum { LCR_DLAB = 0x80, MCR_LOOP = 0x10, LSR_DATA = 1, LSR_OVERRUN = 2, LSR_TX_EMPTY = 0x60 };
+enum { LCR_DLAB = 0x80, MCR_LOOP = 0x10 };
+enum {
+    LSR_DATA       = 1,
+    LSR_OVERRUN    = 2,
+    LSR_BREAK      = 0x10,
+    LSR_TX_EMPTY   = 0x60,
+    LSR_FIFO_ERROR = 0x80
+};
 enum { FIFO = 16 };
 
 struct uart {
@@ -20,9 +27,11 @@ struct uart {
     struct console *console;
     u8              ier, fcr, lcr, mcr, scr, dll, dlm;
     u8              fifo[FIFO], head, count;
+    u16             breaks; /* a bit a place of the FIFO: what is there came with a break */
     u8              overrun;
-    u8              tx_due;  /* an "empty" interrupt that was not yet read from IIR */
-    u8              blocked; /* the console has more than we had room for */
+    u8              listened; /* receive interrupts were on at some time */
+    u8              tx_due;   /* an "empty" interrupt that was not yet read from IIR */
+    u8              blocked;  /* the console has more than we had room for */
 };
 
 static struct uart *to_uart(struct device *dev)
@@ -30,9 +39,15 @@ static struct uart *to_uart(struct device *dev)
     return container_of(dev, struct uart, dev);
 }
 
+/* Errors are told of the byte at the front (PC16550D, 8.6.3). */
+static bool break_in_front(const struct uart *u)
+{
+    return u->count && u->breaks >> u->head & 1;
+}
+
 static u8 interrupt_id(const struct uart *u)
 {
-    if ((u->ier & IER_LINE) && u->overrun)
+    if ((u->ier & IER_LINE) && (u->overrun || break_in_front(u)))
         return 6;
     if ((u->ier & IER_RX) && u->count)
         return IIR_RX;
@@ -58,7 +73,8 @@ static u8 pop(struct uart *u)
 {
     u8 byte = 0;
     if (u->count) {
-        byte    = u->fifo[u->head];
+        byte = u->fifo[u->head];
+        u->breaks &= (u16) ~(1u << u->head);
         u->head = (u8)((u->head + 1) % FIFO);
         u->count--;
     }
@@ -67,6 +83,20 @@ static u8 pop(struct uart *u)
         console_ready(u->console);
     }
     return byte;
+}
+
+/* Reading it clears the errors it tells. */
+static u8 line_status(struct uart *u)
+{
+    u8 status = LSR_TX_EMPTY | (u->count ? LSR_DATA : 0) | (u->overrun ? LSR_OVERRUN : 0);
+    if (u->breaks && (u->fcr & FCR_ENABLE))
+        status |= LSR_FIFO_ERROR;
+    if (break_in_front(u)) {
+        status |= LSR_BREAK;
+        u->breaks &= (u16) ~(1u << u->head);
+    }
+    u->overrun = 0;
+    return status;
 }
 
 static u8 read_register(struct uart *u, u64 reg)
@@ -86,11 +116,8 @@ static u8 read_register(struct uart *u, u64 reg)
         return u->lcr;
     case MCR:
         return u->mcr;
-    case LSR: {
-        u8 status  = LSR_TX_EMPTY | (u->count ? LSR_DATA : 0) | (u->overrun ? LSR_OVERRUN : 0);
-        u->overrun = 0;
-        return status;
-    }
+    case LSR:
+        return line_status(u);
     case MSR: /* a modem that is there; in loop mode our own outputs */
         return u->mcr & MCR_LOOP ? (u8)((u->mcr & 2) << 3 | (u->mcr & 1) << 5 | (u->mcr & 0xc) << 4)
                                  : 0xb0;
@@ -124,12 +151,13 @@ static void write_register(struct uart *u, u64 reg, u8 val)
             if (val & ~u->ier & IER_TX)
                 u->tx_due = 1;
             u->ier = val & 0xf;
+            u->listened |= val & IER_RX;
         }
         break;
     case IIR_FCR:
         u->fcr = val & 0xc9;
         if (val & FCR_CLEAR_RX)
-            u->count = 0;
+            u->count = 0, u->breaks = 0;
         break;
     case LCR:
         u->lcr = val;
@@ -168,7 +196,8 @@ static void uart_reset(struct device *dev)
 {
     struct uart *u = to_uart(dev);
     u->ier = u->fcr = u->lcr = u->mcr = u->scr = u->dll = u->dlm = 0;
-    u->count = u->overrun = u->tx_due = 0;
+    u->count = u->overrun = u->tx_due = u->listened = 0;
+    u->breaks                                       = 0;
     update(u);
 }
 
@@ -203,10 +232,29 @@ static size_t uart_input(void *ctx, const u8 *data, size_t len)
     return n;
 }
 
+int uart_break(struct device *dev, u8 then)
+{
+    struct uart *u  = to_uart(dev);
+    int          rc = 0;
+    device_lock(dev);
+    if (!u->listened) {
+        rc = -ENOTCONN;
+    } else if (!(u->ier & IER_RX) || u->count > FIFO - 2) {
+        rc = -EAGAIN; /* Linux turns interrupts off while it prints */
+    } else {
+        u->breaks |= (u16)(1u << (u->head + u->count) % FIFO);
+        push(u, 0);
+        push(u, then);
+    }
+    update(u);
+    device_unlock(dev);
+    return rc;
+}
+
 #define F(m) FIELD(struct uart, m)
-static const struct field uart_fields[] = {F(ier),     F(fcr),    F(lcr),    F(mcr),  F(scr),
-                                           F(dll),     F(dlm),    F(fifo),   F(head), F(count),
-                                           F(overrun), F(tx_due), FIELDS_END};
+static const struct field uart_fields[] = {
+    F(ier),  F(fcr),   F(lcr),     F(mcr),    F(scr),    F(dll),      F(dlm),    F(fifo),
+    F(head), F(count), F(overrun), F(tx_due), F(breaks), F(listened), FIELDS_END};
 #undef F
 
 static int uart_load(struct device *dev, struct snap *snap, struct err *err)

@@ -10,4 +10,8 @@
 int uart_create(struct device **out, struct console *, const struct irq *, bool listen,
                 struct err *err);
 
+/* A break arrives, and a byte after it. -ENOTCONN: nobody ever listened (receive interrupts);
+ * -EAGAIN: not now. Any thread. */
+int uart_break(struct device *, u8 then);
+
 #endif

@@ -65,7 +65,9 @@ static int make_rtc(struct device **out, struct machine *m, const struct irq *ir
 
 static int make_uart(struct device **out, struct machine *m, const struct irq *irq, struct err *err)
 {
-    return uart_create(out, m->instance.console, irq, !has_virtio_console(m), err);
+    int rc  = uart_create(out, m->instance.console, irq, !has_virtio_console(m), err);
+    m->uart = rc ? NULL : *out;
+    return rc;
 }
 
 /* The map. The PLIC comes first: it hands out the wires. */

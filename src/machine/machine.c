@@ -59,6 +59,7 @@ static int machine_create(struct instance *instance, struct err *err)
     m->n_harts  = instance->spec->cpus;
     m->firmware = firmware_of(instance->spec);
     m->jit      = !instance->spec->engine || strcmp(instance->spec->engine, "interp");
+    m->stopper  = stopper_create(m);
     m->watcher  = watcher_create(m);
     console_watch(instance->console, watcher_saw, m->watcher);
     int rc = check(instance->spec, err);
@@ -97,6 +98,11 @@ void machine_ended(struct machine *m, int status, const char *why)
 {
     harts_halt(m);
     instance_exited(&m->instance, status, why);
+}
+
+static int machine_stop(struct instance *instance, struct err *err)
+{
+    return stopper_ask(to_machine(instance)->stopper, err);
 }
 
 static int machine_kill(struct instance *instance, int signal, struct err *err)
@@ -227,6 +233,7 @@ static void machine_destroy(struct instance *instance)
     ram_destroy(m->ram);
     fdt_done(&m->fdt);
     watcher_destroy(m->watcher);
+    stopper_destroy(m->stopper);
     pthread_cond_destroy(&m->changed);
     pthread_mutex_destroy(&m->lock);
 }
@@ -243,6 +250,7 @@ const struct kind machine_kind = {
     .start   = machine_run,
     .pause   = machine_pause,
     .resume  = machine_run,
+    .stop    = machine_stop,
     .kill    = machine_kill,
     .save    = machine_save,
     .load    = machine_load,

@@ -61,7 +61,7 @@ struct machine {
     struct ram     *ram;
     struct bus     *bus;
     struct fdt      fdt;
-    struct device  *plic, *clint;
+    struct device  *plic, *clint, *uart;
     enum firmware   firmware;
     bool            jit; /* the engine */
     struct entry    entry;
@@ -72,6 +72,7 @@ struct machine {
     struct hart     harts[HARTS_MAX];
     unsigned        n_harts;
     struct watcher *watcher; /* looks for a kernel's last words */
+    struct stopper *stopper; /* asks a kernel to end */
     struct tracing *tracing;
     struct gdb     *gdb;
 
@@ -139,6 +140,12 @@ int  tracing_start(struct machine *, struct err *err); /* as the spec's trace as
 void tracing_stop(struct machine *);
 void tracing_sbi(struct machine *, const struct hart *, u64 extension, u64 function,
                  const u64 *args, i64 result);
+
+/* stopper.c: a machine is asked to end in good order */
+struct stopper *stopper_create(struct machine *);
+void            stopper_destroy(struct stopper *);              /* NULL is fine */
+int             stopper_ask(struct stopper *, struct err *err); /* -ENOTSUP: nobody would hear it */
+void stopper_saw(struct machine *, const char *line); /* the guest printed it; any thread */
 
 /* watcher.c: reads along what the guest prints, for a kernel's last words */
 struct watcher *watcher_create(struct machine *);

@@ -51,7 +51,8 @@ static void line_ended(struct watcher *w)
     static const char sign[] = "Kernel panic - not syncing";
     w->line[w->len]          = 0;
     w->len                   = 0;
-    const char *at           = strstr(w->line, sign);
+    stopper_saw(w->m, w->line);
+    const char *at = strstr(w->line, sign);
     if (!at || w->words[0])
         return;
     snprintf(w->words, sizeof(w->words), "kernel panic%s", at + sizeof(sign) - 1);
