@@ -501,15 +501,21 @@ static void run_pairs(struct diff *d, unsigned long count)
 }
 
 /* Runs of instructions: they read what others made, touch the data, and branch forward within
- * the run. x8 is where the data are; no instruction writes it. */
+ * the run. x8 is where the data are, x9 the last word of their page, behind which a trap waits; no
+ * instruction writes these. */
 
-enum { RUN_BASE = 8 };
+enum { RUN_BASE = 8, RUN_EDGE = 9 };
 
 /* WORD with its address made one within the data. */
 static u32 touch_data(enum rv64_format format, u32 word)
 {
-    u32 off = (u32)(rnd() >> 32) % (DIFF_BYTES - 8) & (one_in(8) ? ~0u : ~7u);
-    word    = (word & ~(31u << 15)) | RUN_BASE << 15;
+    u32 off  = (u32)(rnd() >> 32) % (DIFF_BYTES - 8) & (one_in(8) ? ~0u : ~7u);
+    u32 base = RUN_BASE;
+    if (one_in(60)) {
+        base = RUN_EDGE;
+        off  = 8 * (u32)(rnd() >> 62);
+    }
+    word = (word & ~(31u << 15)) | base << 15;
     switch (format) {
     case FORMAT_L:
     case FORMAT_FL:
@@ -552,8 +558,8 @@ static u32 word_of_run(const struct diff *d, unsigned left)
             continue;
         if (!(r->mask & 0x7000) && rv64_formats[r->format].imm == IMM_rm && (word >> 12 & 7) > 4)
             word |= 0x7000;
-        if (has_rd(r->format) && (word >> 7 & 31) == RUN_BASE)
-            word ^= 1 << 7;
+        if (has_rd(r->format) && (word >> 8 & 15) == RUN_BASE / 2)
+            word ^= 2 << 7;
         if (!strncmp(r->name, "amocas", 6) && !(word >> 7 & 31))
             word |= 1 << 7; /* QEMU 10 spoils a zero of later instructions */
         switch (r->format) {
@@ -580,6 +586,7 @@ static void run_runs(struct diff *d, unsigned long count)
         struct diff_case *c = next_case(d);
         fill(c, widths[rnd() >> 62]);
         c->x[RUN_BASE] = DIFF_DATA;
+        c->x[RUN_EDGE] = DIFF_DATA + DIFF_PAGE - 8;
         for (unsigned i = 0; i < DIFF_WORDS; i++)
             c->word[i] = word_of_run(d, DIFF_WORDS - 1 - i);
     }
