@@ -46,6 +46,20 @@ void table_row(struct table *t, ...)
     va_end(args);
 }
 
+void table_line(struct table *t, const char *line)
+{
+    char   **row  = new_row(t);
+    unsigned most = t->columns ? t->columns : TABLE_COLUMNS, n = 0;
+    for (const char *tab = line; n < most && tab; n++) {
+        tab    = n + 1 < most ? strchr(line, '\t') : NULL;
+        row[n] = tab ? xstrndup(line, (size_t)(tab - line)) : xstrdup(line);
+        line   = tab ? tab + 1 : line;
+    }
+    t->columns = t->columns ? t->columns : n;
+    while (n < t->columns)
+        row[n++] = xstrdup("");
+}
+
 static int width(const struct table *t, unsigned column)
 {
     size_t most = 0;

@@ -13,7 +13,8 @@ struct table {
 };
 
 void table_init(struct table *, ...) __attribute__((sentinel)); /* names of columns, NULL */
-void table_row(struct table *, ...); /* as many strings as there are columns */
+void table_row(struct table *, ...);               /* as many strings as there are columns */
+void table_line(struct table *, const char *line); /* cells stand between tabs; the first: names */
 void table_print(const struct table *);
 void table_done(struct table *);
 

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "cli/print.h"
+#include "cli/template.h"
 #include "cli/verbs.h"
 
 const struct option_row ps_options[] = {
@@ -14,6 +15,8 @@ const struct option_row ps_options[] = {
     {"names", 0, NULL, "names only", set_flag, OPT_OWN(struct ps_own, names)},
     {"filter", 'f', "KEY=VALUE", "only those that match", set_texts,
      OPT_OWN(struct ps_own, filters)},
+    {"format", 0, "TEMPLATE", "by a template as '{{.ID}}\\t{{.Name}}', table TEMPLATE, or json",
+     set_text, OPT_OWN(struct ps_own, format)},
     {"json", 0, NULL, "as JSON", set_flag, OPT_OWN(struct ps_own, json)},
     {0},
 };
@@ -109,29 +112,89 @@ static void add_row(struct table *t, const struct record *r)
               text_ago(r->created_ns, ago, sizeof(ago)), slash ? slash + 1 : r->workload);
 }
 
-static void print_all(const struct homes *all, const struct ps_own *o)
+/* What a template may name: docker's keys, and ours. */
+static cJSON *keys_of(const struct record *r)
 {
-    struct table        t;
-    cleanup_json cJSON *list = cJSON_CreateArray();
-    table_init(&t, "ID", "NAME", "KIND", "ENGINE", "STATUS", "CREATED", "WORKLOAD", NULL);
-    for (unsigned i = 0; i < all->count; i++) {
+    cJSON *j = cJSON_CreateObject();
+    char   status[96], ago[48];
+    status_text(r, status, sizeof(status));
+    json_put_str(j, "ID", r->id);
+    json_put_str(j, "Name", r->name);
+    json_put_str(j, "Names", r->name);
+    json_put_str(j, "Kind", r->kind);
+    json_put_str(j, "Engine", r->engine);
+    json_put_str(j, "State", life_name(r->life));
+    json_put_str(j, "Status", status);
+    json_put_str(j, "RunningFor", text_ago(r->created_ns, ago, sizeof(ago)));
+    json_put_str(j, "Workload", r->workload);
+    json_put_str(j, "Image", r->workload);
+    json_put_u64(j, "ExitStatus", (u64)r->exit_status);
+    json_put_u64(j, "Pid", (u64)r->pid);
+    return j;
+}
+
+#define TABLE "table "
+
+/* One line; --quiet and --names are templates too. */
+static int print_line(struct table *t, const char *format, const struct record *r, struct err *err)
+{
+    cleanup_json cJSON *keys  = keys_of(r);
+    cleanup_free char  *line  = NULL;
+    bool                table = strncmp(format, TABLE, sizeof(TABLE) - 1) == 0;
+    int rc = template_expand(&line, format + (table ? sizeof(TABLE) - 1 : 0), keys, err);
+    if (!rc && table)
+        table_line(t, line);
+    else if (!rc)
+        puts(line);
+    return rc;
+}
+
+static int table_begin(struct table *t, const char *format, struct err *err)
+{
+    cleanup_free char *head = NULL;
+    if (!format) {
+        table_init(t, "ID", "NAME", "KIND", "ENGINE", "STATUS", "CREATED", "WORKLOAD", NULL);
+        return 0;
+    }
+    int rc = template_head(&head, format + sizeof(TABLE) - 1, err);
+    if (!rc)
+        table_line(t, head);
+    return rc;
+}
+
+static const char *format_of(const struct ps_own *o)
+{
+    if (o->quiet || o->names)
+        return o->names ? "{{.Name}}" : "{{.ID}}";
+    return o->format && strcmp(o->format, "json") == 0 ? "{{json .}}" : o->format;
+}
+
+static int print_all(const struct homes *all, const struct ps_own *o, struct err *err)
+{
+    struct table        t      = {0};
+    cleanup_json cJSON *list   = cJSON_CreateArray();
+    const char         *format = format_of(o);
+    bool table = !o->json && (!format || strncmp(format, TABLE, sizeof(TABLE) - 1) == 0);
+    int  rc    = table ? table_begin(&t, format, err) : 0;
+    for (unsigned i = 0; i < all->count && !rc; i++) {
         const struct record *r = &all->list[i].record;
         if (!is_wanted(o, r))
             continue;
         if (o->json)
             cJSON_AddItemToArray(list, record_json(r));
-        else if (o->quiet || o->names)
-            puts(o->names ? r->name : r->id);
+        else if (format)
+            rc = print_line(&t, format, r, err);
         else
             add_row(&t, r);
     }
     if (o->json) {
         cleanup_free char *text = json_pages(list);
         fputs(text, stdout);
-    } else if (!o->quiet && !o->names) {
+    } else if (table && !rc) {
         table_print(&t);
     }
     table_done(&t);
+    return rc;
 }
 
 int verb_ps(struct command *c)
@@ -150,7 +213,7 @@ int verb_ps(struct command *c)
         rc = home_list(&all, root, &err);
     if (rc)
         return complain(c, EXIT_FAILED, &err);
-    print_all(&all, o);
+    rc = print_all(&all, o, &err);
     homes_done(&all);
-    return 0;
+    return rc ? complain(c, EXIT_GUISE, &err) : 0;
 }

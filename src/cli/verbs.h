@@ -21,7 +21,7 @@ struct start_own {
 };
 struct ps_own {
     bool   all, quiet, names, json;
-    char **filters;
+    char **filters, *format;
 };
 struct logs_own {
     bool  follow, times;
@@ -41,7 +41,8 @@ struct stats_own {
     bool no_stream, json, all_rows;
 };
 struct inspect_own {
-    bool json;
+    bool  json;
+    char *format;
 };
 struct rm_own {
     bool force;

@@ -240,3 +240,22 @@ def test_env_and_cidfile(echo, script, tmp_path):
     done = echo.run("create", "--cidfile", "cid", script())
     assert done.returncode == 125 and "File exists" in done.stderr
     assert len(echo.records()) == 1
+
+
+def test_format(echo, script):
+    work = script()
+    echo("run", "-d", "--name", "one", work)
+    echo("create", "--name", "two", work)
+    ident = echo.record("one")["id"]
+    assert echo("ps", "--format", r"{{.ID}}\t{{ .name }}") == f"{ident}\tone\n"
+    assert sorted(echo("ps", "-a", "--format", "{{.Names}} {{.State}}").split("\n")) == ["", "one running", "two created"]
+    assert echo("ps", "-q", "-f", "name=one", "--format", "{{.Name}}") == ident + "\n"  # as docker: -q wins
+    row = json.loads(echo("ps", "--format", "json"))
+    assert (row["ID"], row["Name"], row["State"], row["Kind"]) == (ident, "one", "running", "echo")
+    assert echo("ps", "--format", r"table {{.Name}}\t{{.ExitStatus}}") == "NAME   EXIT STATUS\none    0\n"
+    assert echo("inspect", "-f", "{{.State.Life}} {{json .State.Name}}", "one", "two") == 'running "one"\ncreated "two"\n'
+    assert json.loads(echo("inspect", "--format", "json", "one"))[0]["state"]["id"] == ident
+    for bad in ["{{.Colour}}", "{{.ID", "{{range .}}", "{{}}", "{{.ID.Inner}}", "{{.}}", "{{json}}", "table {{.Colour}}"]:
+        done = echo.run("ps", "--format", bad)
+        assert done.returncode == 125 and done.stderr.count("\n") == 1 and done.stdout == "", (bad, done)
+    assert echo("ps", "--format", r"a\\b{c}\q") == "a\\b{c}\\q\n"
