@@ -9,6 +9,11 @@ static void nothing(UNUSED void *ctx)
 {
 }
 
+static void go(UNUSED void *ctx, int cpu)
+{
+    assert(cpu >= -1 && cpu < 3);
+}
+
 static void step(UNUSED void *ctx, unsigned cpu, struct gdb_stop *out)
 {
     assert(cpu < 3);
@@ -67,8 +72,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-    static const struct gdb_target target = {3,          nothing,    nothing, step,    get,    set,
-                                             get_memory, set_memory, points,  monitor, nothing};
+    static const struct gdb_target target = {3,          nothing,    go,     step,    get,    set,
+                                             get_memory, set_memory, points, monitor, nothing};
     struct gdb_session            *s      = malloc(sizeof(*s));
     if (!s)
         return 0;
