@@ -117,14 +117,32 @@ static void sync_back(const struct code_cache *k, u8 *state, u32 fn)
         memcpy(saved(ctx, f->seats[i].reg), state + k->frame.vars[f->seats[i].var].home, 8);
 }
 
+/* The first of several accesses was done: does one entry of the table do for the others now? */
+static u64 near_page(const struct code_cache *k, const struct code_context *ctx,
+                     const struct site_record *s)
+{
+    const struct code_frame *f    = &k->frame;
+    u64                      base = ctx->addr - (u64)(i64)s->off;
+    u64                      from = base + (u64)(i64)s->lo, to = base + (u64)(i64)s->hi - 1;
+    if ((from ^ to) >> f->page_bits || from & s->align)
+        return 0;
+    const struct code_page *table =
+        (const void *)(ctx->gpr[HOST_WINDOW] + (s->site.store ? f->store_table : f->load_table));
+    const struct code_page *page =
+        &table[(from >> f->page_bits) & ((1u << f->page_index_bits) - 1)];
+    return page->tag == (from >> f->page_bits) << f->page_bits ? page->add : 0;
+}
+
 bool code_called_out(struct code_cache *k, u8 *state)
 {
     struct code_context      *ctx = (void *)(state + k->frame.context);
     const struct site_record *s   = &k->sites.at[ctx->site];
     ctx->link                     = CODE_NO_LINK;
     if (!s->help) {
-        if (k->frame.access(state, &s->site))
+        if (k->frame.access(state, &s->site)) {
+            ctx->page = s->near ? near_page(k, ctx, s) : 0;
             return true;
+        }
         code_sync_home(k, state, s->site.fn);
         return false;
     }

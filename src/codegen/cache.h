@@ -22,6 +22,9 @@ struct site_record {
     struct code_site site;
     u32              at; /* the host instruction that may fault */
     bool             help;
+    bool             near; /* the first of several: see struct near in host.h */
+    u8               align;
+    i32              off, lo, hi;
 };
 
 /* A table that grows. */

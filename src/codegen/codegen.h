@@ -46,6 +46,7 @@ struct code_var {
 struct code_context {
     u64 gpr[16], fpr[16];
     u64 addr, data; /* of an access that calls out; data is also what a load gives back */
+    u64 page;       /* for accesses that lie near the one that called out; 0: each calls out */
     u32 site;
     u32 link; /* the exit that was taken; CODE_NO_LINK: one without */
     u64 host_sp;

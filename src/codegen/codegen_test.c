@@ -127,10 +127,25 @@ static void map_pages(struct state *s)
                 s->pages[256 * w + p] = (struct code_page){p << 12, (u64)(uintptr_t)s->mem};
 }
 
-/* An address within memory, as a value. */
+static u32 blocks_made;
+
+/* An address within memory, as a value; often one that was used before. */
 static ir_val address(struct code *c, ir_val v)
 {
-    return code_op(c, IR_AND, v, code_const(c, MEM / 2 - 1));
+    static ir_val       last;
+    static struct code *of;
+    static u32          block;
+    if (of == c && block == blocks_made && below(4))
+        return last;
+    of          = c;
+    block       = blocks_made;
+    return last = code_op(c, IR_AND, v, code_const(c, MEM / 2 - 1));
+}
+
+/* Mostly near each other. */
+static i32 offset(void)
+{
+    return (i32)(below(4) ? 8 * below(64) : below(4096));
 }
 
 static ir_val pick(struct code *c, const ir_val *vals, u32 n)
@@ -140,6 +155,7 @@ static ir_val pick(struct code *c, const ir_val *vals, u32 n)
 
 static void random_block(struct code *c)
 {
+    blocks_made++;
     ir_val v[64];
     u32    n = 0, ops = 1 + below(24);
     v[n++] = code_get(c, below(N_VARS));
@@ -150,11 +166,11 @@ static void random_block(struct code *c)
             v[had] = code_get(c, below(N_VARS));
         else if (r < 8)
             n = had, code_set(c, below(N_VARS), pick(c, v, had));
-        else if (r == 8)
-            v[had] = code_load(c, below(IR_F32), address(c, pick(c, v, had)), (i32)below(4096));
-        else if (r == 9)
-            n = had, code_store(c, below(IR_F32), address(c, pick(c, v, had)), (i32)below(4096),
-                                pick(c, v, had));
+        else if (r == 8 || r == 10 || r == 12)
+            v[had] = code_load(c, below(IR_F32), address(c, pick(c, v, had)), offset());
+        else if (r == 9 || r == 11)
+            n = had,
+            code_store(c, below(IR_F32), address(c, pick(c, v, had)), offset(), pick(c, v, had));
         else if (op == IR_SELECT)
             v[had] = code_select(c, pick(c, v, had), pick(c, v, had), pick(c, v, had));
         else if (op == IR_NOT || op == IR_NEG || (op >= IR_SX8 && op <= IR_BSWAP))

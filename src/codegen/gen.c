@@ -140,7 +140,7 @@ static void record_places(struct gen *g, struct fn_record *f)
 
 static bool is_const(const struct gen *g, u32 v)
 {
-    return g->c->ir[v].op == IR_CONST;
+    return v < g->c->n && g->c->ir[v].op == IR_CONST;
 }
 
 static i32 slot_off(const struct gen *g, i8 slot)
@@ -164,6 +164,8 @@ struct loc gen_loc(struct gen *g, u32 v)
 bool gen_is_fp(const struct gen *g, u32 v)
 {
     const struct ir *i = &g->c->ir[v];
+    if (v >= g->c->n)
+        return false;
     if (i->op == IR_GET)
         return g->k->frame.vars[i->imm].fp;
     if (i->op == IR_LOAD)
@@ -357,6 +359,19 @@ static void do_set(struct gen *g, const struct ir *i)
     gen_used(g, i->a);
 }
 
+/* The first of several gets their page even when it calls out. */
+static void note_near(struct gen *g, const struct ir *i, struct site_record *s)
+{
+    const struct near *near = s->help ? NULL : gen_near(g, i);
+    s->near                 = near && near->first == i;
+    if (s->near) {
+        s->align = near->align;
+        s->off   = (i32)i->imm;
+        s->lo    = near->lo;
+        s->hi    = near->hi;
+    }
+}
+
 u32 gen_site(struct gen *g, const struct ir *i, bool help)
 {
     u32                 number = g->k->sites.n;
@@ -367,18 +382,87 @@ u32 gen_site(struct gen *g, const struct ir *i, bool help)
     s->site.store              = i->op == IR_STORE;
     s->at                      = g->e.at;
     s->help                    = help;
+    note_near(g, i, s);
     return number;
+}
+
+/* --- accesses that lie close together --- */
+
+static const u8 widths[IR_TYPES] = {
+    [IR_I8] = 1,  [IR_U8] = 1,  [IR_I16] = 2, [IR_U16] = 2, [IR_I32] = 4,
+    [IR_U32] = 4, [IR_I64] = 8, [IR_F32] = 4, [IR_F64] = 8};
+
+/* Adds one to those of its base, if it is aligned when the base is. */
+static void add_near(struct gen *g, const struct ir *i)
+{
+    u8  width = widths[i->type];
+    i32 lo = ALIGN_DOWN((i32)i->imm, 8), hi = (i32)i->imm + width;
+    u32 k = 0;
+    while (k < g->n_near && (g->near[k].base != i->a || g->near[k].store != (i->op == IR_STORE)))
+        k++;
+    if (k == GEN_NEAR || i->imm % width)
+        return;
+    if (k == g->n_near)
+        g->near[g->n_near++] =
+            (struct near){.base = i->a, .lo = lo, .hi = hi, .store = i->op == IR_STORE};
+    struct near *s = &g->near[k];
+    if (MAX(hi, s->hi) - MIN(lo, s->lo) > NEAR_SPAN)
+        return;
+    s->lo    = MIN(lo, s->lo);
+    s->hi    = MAX(hi, s->hi);
+    s->align = (u8)MAX(s->align, width - 1);
+    s->n++;
+}
+
+static bool is_near(const struct near *s, const struct ir *i)
+{
+    u8 width = widths[i->type];
+    return s->base == i->a && s->store == (i->op == IR_STORE) && i->imm % width == 0 &&
+           i->imm >= s->lo && i->imm + width <= s->hi;
+}
+
+struct near *gen_near(struct gen *g, const struct ir *i)
+{
+    for (u32 k = 0; k < g->n_near; k++)
+        if (g->near[k].n > 2 && is_near(&g->near[k], i))
+            return &g->near[k];
+    return NULL;
+}
+
+/* Looks through the block that begins at INDEX. The last access by a base gives its page up. */
+static void find_near(struct gen *g, u32 index)
+{
+    g->n_near = 0;
+    if (g->k->frame.window != WINDOW_PAGED || g->c->plain)
+        return;
+    for (u32 k = index; k < g->c->n && !ir_is_flow(&g->c->ir[k]); k++)
+        if (g->c->ir[k].op == IR_LOAD || g->c->ir[k].op == IR_STORE)
+            add_near(g, &g->c->ir[k]);
+    for (u32 k = index; k < g->c->n && !ir_is_flow(&g->c->ir[k]); k++) {
+        const struct ir *i = &g->c->ir[k];
+        struct near     *s = i->op == IR_LOAD || i->op == IR_STORE ? gen_near(g, i) : NULL;
+        if (s && !s->begun) {
+            g->v[g->c->n + (s - g->near)] =
+                (struct value){.in = IR_NONE, .reg = NO_REG, .slot = -1};
+            s->begun = true;
+        } else if (s) {
+            g->v[g->c->n + (s - g->near)].left++;
+        }
+    }
+    for (u32 k = 0; k < g->n_near; k++)
+        g->near[k].begun = false;
 }
 
 /* --- the pass --- */
 
-static void open_block(struct gen *g, i64 l)
+static void open_block(struct gen *g, i64 l, u32 index)
 {
     memset(g->owner, 0xff, sizeof(g->owner));
     memset(g->holds, 0xff, sizeof(g->holds));
     g->spills = g->spills_over = 0;
     if (l != IR_NOTHING)
         g->labels[l] = g->e.at;
+    find_near(g, index);
 }
 
 static i64 label_behind(const struct gen *g, u32 index)
@@ -415,7 +499,7 @@ static void one(struct gen *g, u32 index)
         break;
     case IR_BLOCK:
         if (i->imm != IR_NOTHING)
-            open_block(g, i->imm);
+            open_block(g, i->imm, index + 1);
         break;
     case IR_BRANCH:
         host_branch(g, i, (u32)label_behind(g, index));
@@ -467,14 +551,14 @@ static void take_back(struct code_cache *k, u32 fn, u32 sites, u32 links)
 int gen_region(struct code *c, struct code_fn *out)
 {
     struct code_cache         *k      = c->cache;
-    cleanup_free struct value *values = xalloc(c->n * sizeof(*values));
+    cleanup_free struct value *values = xalloc((c->n + GEN_NEAR) * sizeof(*values));
     cleanup_free u32          *labels = xalloc((c->n_labels + 1) * sizeof(u32));
     u32                        fn = k->fns.n, sites = k->sites.n, links = k->links.n;
     struct gen                 g = {.c = c, .k = k, .v = values, .labels = labels, .fn = fn};
     g.e = (struct emit){.base = k->rw, .at = ALIGN_UP(k->used, 16u), .end = k->size};
     struct fn_record *f = table_add(&k->fns);
     prepare(&g);
-    open_block(&g, IR_NOTHING);
+    open_block(&g, IR_NOTHING, 0);
     f->from       = g.e.at;
     f->first_site = sites;
     record_places(&g, f);

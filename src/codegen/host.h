@@ -26,13 +26,16 @@ struct loc {
 /* What is put behind the region, out of the straight path. */
 struct stub {
     enum { STUB_ACCESS, STUB_POLL, STUB_LINK, STUB_HELP, STUB_NAN } kind;
-    u32        at;   /* the jump to it */
-    u32        back; /* ACCESS: where to go on */
+    u32        at, also; /* the jumps to it; 0: none */
+    u32        back;     /* ACCESS: where to go on */
     u32        number;
     u32        units;
     u8         addr, dst, type; /* ACCESS */
     i32        off;
     bool       store;
+    u8         page; /* ACCESS: a register that gets the context's page, or NO_REG */
+    u8         own;  /* ACCESS: one that is zero: look for a page of its own; or NO_REG */
+    u8         ones; /* ACCESS: a temporary of an F32's */
     struct loc data;
 };
 
@@ -49,7 +52,18 @@ struct value {
     bool checked; /* FLAT: it is below the limit, or near enough for the guard areas */
 };
 
-enum { GEN_SPILLS = 64 };
+/* Accesses of one block by the same base value that lie so close together that one look at the
+ * page's entry may do for all: the first makes PAGE what turns their addresses into the host's, or
+ * zero, and the others only ask that. */
+struct near {
+    const struct ir *first;
+    u32              base, n;
+    i32              lo, hi; /* all lie within [base + lo, base + hi) */
+    u8               align;  /* width - 1 of the widest */
+    bool             store, begun;
+};
+
+enum { GEN_SPILLS = 64, GEN_NEAR = 16, NEAR_SPAN = 1024 };
 
 struct gen {
     struct code       *c;
@@ -64,30 +78,39 @@ struct gen {
     u32                locked;              /* registers of the operation at hand */
     u64                spills, spills_over; /* slots in use; those that end with this operation */
     bool               failed;
-    bool               fp; /* floating-point registers are in use */
+    bool               fp;             /* floating-point registers are in use */
+    struct near        near[GEN_NEAR]; /* of the block; page of each: value n + its number */
+    u32                n_near;
     TABLE(struct stub) stubs;
     TABLE(struct fixup) fixups;
     u32 *labels; /* offsets */
 };
 
 /* --- gen.c, for back ends --- */
-struct loc gen_loc(struct gen *, u32 v);
-u8         gen_reg(struct gen *, u32 v); /* brings it into a register, locked */
-u8         gen_fp_temp(struct gen *);
-bool       gen_is_fp(const struct gen *, u32 v);
-u8         gen_temp(struct gen *);                     /* a free temporary, locked */
-void       gen_take(struct gen *, u8 reg);             /* this temporary, emptied and locked */
-void       gen_used(struct gen *, u32 v);              /* one use is over */
-u8         gen_target(struct gen *, u32 v, u8 prefer); /* where V shall come to be */
-void       gen_is_in(struct gen *, u32 v, u8 temp);    /* V came to be in this temporary */
-u32        gen_site(struct gen *, const struct ir *, bool help);
-void       gen_leave_places(struct gen *);          /* to seats and homes */
-u32        gen_next(const struct gen *, u32 index); /* the operation behind it */
-bool       gen_is_free(const struct gen *, u8 temp);
+struct loc   gen_loc(struct gen *, u32 v);
+u8           gen_reg(struct gen *, u32 v); /* brings it into a register, locked */
+u8           gen_fp_temp(struct gen *);
+bool         gen_is_fp(const struct gen *, u32 v);
+u8           gen_temp(struct gen *);                     /* a free temporary, locked */
+void         gen_take(struct gen *, u8 reg);             /* this temporary, emptied and locked */
+void         gen_used(struct gen *, u32 v);              /* one use is over */
+u8           gen_target(struct gen *, u32 v, u8 prefer); /* where V shall come to be */
+void         gen_is_in(struct gen *, u32 v, u8 temp);    /* V came to be in this temporary */
+struct near *gen_near(struct gen *, const struct ir *);  /* NULL: it stands alone */
+u32          gen_site(struct gen *, const struct ir *, bool help);
+void         gen_leave_places(struct gen *);          /* to seats and homes */
+u32          gen_next(const struct gen *, u32 index); /* the operation behind it */
+bool         gen_is_free(const struct gen *, u8 temp);
 
 /* --- the back end --- */
 /* Registers are numbered as the host does; floating-point ones from HOST_FP on. */
-enum { HOST_TEMPS = 4, HOST_SEATS = CODE_SEATS, HOST_FP = 16, HOST_FP_PLACES = 12 };
+enum {
+    HOST_TEMPS     = 4,
+    HOST_SEATS     = CODE_SEATS,
+    HOST_FP        = 16,
+    HOST_FP_PLACES = 12,
+    HOST_WINDOW    = 15
+};
 extern const u8 host_temps[HOST_TEMPS], host_seats[HOST_SEATS];
 extern const u8 host_fp_temps[HOST_TEMPS], host_fp_places[HOST_FP_PLACES];
 

@@ -16,7 +16,7 @@
 #include "memory/ram.h"
 #include "rv64/words.h"
 
-enum { CODE_BYTES = 32 << 20, STRETCH = 20000 };
+enum { CODE_BYTES = 64 << 20, STRETCH = 20000 };
 
 /* The state pointer stands where most of x is within reach of a byte. */
 static void *state_of(struct rv64_hart *h)
