@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options, help, exit statuses; what is made of the table of verbs."""
 import json
+import os
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
+
+from terminal import Terminal
 
 VERBS = ("run create start ps logs attach stop kill pause resume wait stats inspect rm snapshot "
          "restore events version help").split()
@@ -114,9 +118,24 @@ def test_completion_for_bash(echo, script, tmp_path):
     assert complete(echo, tmp_path, "help", "res") == ["resume", "restore"]
 
 
-def test_completion_for_zsh(echo):
+def test_completion_for_zsh(echo, script, tmp_path):
+    """A zsh on a terminal, and the tab key."""
     text = echo("help", "--completion", "zsh")
     assert text.startswith("#compdef guise\n")
     if not shutil.which("zsh"):
         pytest.skip("no zsh")
-    subprocess.run(["zsh", "-n"], input=text, text=True, check=True)
+    echo("create", "--name", "box-one", script())
+    (tmp_path / "_guise").write_text(text)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/guise").symlink_to(echo.program)
+    env = dict(echo.env, PATH=f"{tmp_path}/bin:{os.environ['PATH']}", TERM="dumb", HOME=str(tmp_path))
+    t = Terminal(SimpleNamespace(program="zsh", env=env, folder=tmp_path), "-f", "-i")
+    t.type(b"PROMPT=; fpath=($PWD $fpath); autoload -U compinit; compinit -u -D; unsetopt beep; print sta''rt\r")
+    t.expect(b"\nstart")
+    for typed, done in {"sto": "stop ", "stop b": "stop box-one ", "run --init": "run --initrd ",
+                        "run --initrd wor": "run --initrd work ", "run --as ": "run --as echo ",
+                        "kill -s T": "kill -s TERM ", "help sn": "help snapshot "}.items():
+        t.type(f"guise {typed}\t\x01print -r \r".encode())  # then, at the line's start: say it instead
+        t.expect(f"\nguise {done.strip()}\r".encode())
+    t.type(b"exit\r")
+    assert t.process.wait(10) == 0
