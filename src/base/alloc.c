@@ -1,4 +1,5 @@
-/* base/alloc.c - see alloc.h. GUISE_FAIL_ALLOC=N makes the Nth try_alloc fail, for tests. */
+/* base/alloc.c - see alloc.h. For tests, GUISE_FAIL_ALLOC=N makes the Nth try_alloc of the process
+ * fail, GUISE_FAIL_SMALL_ALLOC=N the Nth of the others. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/alloc.h"
 
@@ -7,14 +8,34 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One allocation of a sort, to fail; the count goes on in a forked process. */
+struct doom {
+    const char *variable;
+    atomic_long left; /* -1: not read yet; 0: none, or it is over */
+};
+
+static struct doom doom = {"GUISE_FAIL_ALLOC", -1}, small_doom = {"GUISE_FAIL_SMALL_ALLOC", -1};
+
+/* True when this is the allocation that a fault test asked to fail. */
+static bool told_to_fail(struct doom *d)
+{
+    if (atomic_load(&d->left) < 0) {
+        const char *n = getenv(d->variable);
+        atomic_store(&d->left, n ? strtol(n, NULL, 10) : 0);
+    }
+    return atomic_load(&d->left) > 0 && atomic_fetch_sub(&d->left, 1) == 1;
+}
+
+enum { FAILED_OF_OURS = 125 }; /* guise itself failed, as the exit status says it */
+
 static void *or_die(void *p)
 {
-    if (!p) {
+    if (!p || told_to_fail(&small_doom)) {
         static const char words[] = "guise: out of memory\n";
         if (write(2, words, sizeof(words) - 1) < 0) {
             /* Nothing is left to say it to. */
         }
-        abort();
+        _exit(FAILED_OF_OURS);
     }
     return p;
 }
@@ -49,21 +70,10 @@ char *xasprintf(const char *fmt, ...)
     return or_die(n < 0 ? NULL : s);
 }
 
-/* True when this is the allocation that a fault test asked to fail. */
-static bool told_to_fail(void)
-{
-    static atomic_long left = -1;
-    if (atomic_load(&left) < 0) {
-        const char *n = getenv("GUISE_FAIL_ALLOC");
-        atomic_store(&left, n ? strtol(n, NULL, 10) : 0);
-    }
-    return atomic_load(&left) > 0 && atomic_fetch_sub(&left, 1) == 1;
-}
-
 void *try_alloc(u64 count, u64 size)
 {
     u64 bytes;
-    if (told_to_fail() || __builtin_mul_overflow(count, size, &bytes))
+    if (told_to_fail(&doom) || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
     return calloc(1, bytes ? bytes : 1);
 }

@@ -1,6 +1,7 @@
 /* base/alloc.h - memory that is there or the process ends, and locals that clean up.
  *
- * The x functions are for small sizes of our own choosing: when memory is gone they abort.
+ * The x functions are for small sizes of our own choosing: when memory is gone they end the
+ * process, with status 125.
  * A size that a user or a guest chose goes through try_alloc, which may return NULL. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_ALLOC_H
