@@ -39,10 +39,10 @@ class Shell:
         self.process.communicate(timeout=10)
 
 
-@pytest.mark.parametrize("cpus", [1, 2])
-def test_goes_on(guise, cpus):
-    guise("run", "-d", "--name", "first", "--cpus", cpus, "-m", "256m", "--initrd", INITRD,
-          "--append", "console=ttyS0 quiet", IMAGE)
+@pytest.mark.parametrize("cpus,console,tty", [(1, "uart", "ttyS0"), (2, "uart", "ttyS0"), (1, "virtio", "hvc0")])
+def test_goes_on(guise, cpus, console, tty):
+    guise("run", "-d", "--name", "first", "--cpus", cpus, "-m", "256m", "--console", console, "--initrd", INITRD,
+          "--append", f"console={tty} quiet", IMAGE)
     wait_until(lambda: "/ #" in guise("logs", "first"), 120)
     shell = Shell(guise, "first")
     shell("X=forty; head -c 3000000 /dev/urandom >/tmp/data; S=$(md5sum </tmp/data)")
