@@ -7,8 +7,7 @@
 #include <ucontext.h>
 
 #include "base/alloc.h"
-#include "codegen/x64_asm.h"
-#include "codegen/x64_fp.h"
+#include "codegen/x64.h"
 
 const u8 host_temps[HOST_TEMPS] = {RAX, RCX, RDX, R13};
 const u8 host_seats[HOST_SEATS] = {RBX, RSI, RDI, R8, R9, R10, R11, R12};
@@ -27,12 +26,6 @@ bool code_has_fp(void)
 {
     return __builtin_cpu_supports("avx") && __builtin_cpu_supports("fma");
 }
-
-static i32 ctx_off(const struct code_cache *k, size_t member)
-{
-    return k->frame.context + (i32)member;
-}
-#define CTX(k, m) at(RBP, ctx_off(k, offsetof(struct code_context, m)))
 
 /* --- moves --- */
 
@@ -68,13 +61,21 @@ void host_store_home(struct gen *g, i32 off, struct loc src)
     }
 }
 
+void x64_call_out(struct gen *g, u32 site)
+{
+    x_rm(&g->e, 0xc7, 0, CTX(g->k, site));
+    x32(&g->e, site);
+    x8(&g->e, 0xe8);
+    x32(&g->e, (g->fp ? g->k->out_fp : g->k->out) - (g->e.at + 4));
+}
+
 static bool fits(struct loc l)
 {
     return l.kind == LOC_IMM && l.imm == (i32)l.imm;
 }
 
 /* An operand as an instruction can take it: register, memory, or a short constant. */
-static struct loc operand(struct gen *g, u32 v)
+struct loc x64_operand(struct gen *g, u32 v)
 {
     struct loc l = gen_loc(g, v);
     if (l.kind == LOC_REG)
@@ -167,7 +168,7 @@ static void do_alu(struct gen *g, u32 index, const struct ir *i)
                                        [IR_AND] = ALU_AND,
                                        [IR_OR]  = ALU_OR,
                                        [IR_XOR] = ALU_XOR};
-    struct loc      a = operand(g, i->a), b = operand(g, i->b);
+    struct loc      a = x64_operand(g, i->a), b = x64_operand(g, i->b);
     gen_used(g, i->a);
     gen_used(g, i->b);
     u8 dst = gen_target(g, index, reusable(a));
@@ -179,7 +180,7 @@ static void do_alu(struct gen *g, u32 index, const struct ir *i)
 
 static void do_mul(struct gen *g, u32 index, const struct ir *i)
 {
-    struct loc a = reg_or_mem(g, i->a), b = operand(g, i->b);
+    struct loc a = reg_or_mem(g, i->a), b = x64_operand(g, i->b);
     gen_used(g, i->a);
     gen_used(g, i->b);
     u8 dst = gen_target(g, index, reusable(a));
@@ -208,7 +209,7 @@ static void do_unary(struct gen *g, u32 index, const struct ir *i, u32 op)
 
 static void do_in_place(struct gen *g, u32 index, const struct ir *i)
 {
-    struct loc a = operand(g, i->a);
+    struct loc a = x64_operand(g, i->a);
     gen_used(g, i->a);
     u8 dst = gen_target(g, index, reusable(a));
     host_move(g, dst, a);
@@ -258,14 +259,14 @@ static void shift_by_const(struct gen *g, u32 index, const struct ir *i, u64 cou
 static void rotate(struct gen *g, u32 index, const struct ir *i)
 {
     const struct shift *s = &shifts[i->op];
-    struct loc          b = operand(g, i->b);
+    struct loc          b = x64_operand(g, i->b);
     if (!is_reg(b, RCX)) {
         gen_take(g, RCX);
         b = gen_loc(g, i->b);
         host_move(g, RCX, b);
     }
     g->locked |= 1u << RCX;
-    struct loc a = operand(g, i->a);
+    struct loc a = x64_operand(g, i->a);
     u8         t = gen_temp(g);
     host_move(g, t, a);
     x_rr(&g->e, (s->wide ? OP_W : 0) | 0xd3, s->n, t);
@@ -376,7 +377,7 @@ static u8 test(struct gen *g, u32 v)
         return CC_NE;
     }
     u8         a = gen_reg(g, i->a);
-    struct loc b = operand(g, i->b);
+    struct loc b = x64_operand(g, i->b);
     if (b.kind == LOC_IMM && b.imm == 0 && (i->op == IR_EQ || i->op == IR_NE))
         x_rr(&g->e, OP_W | 0x85, a, a);
     else
@@ -411,7 +412,7 @@ static void do_compare(struct gen *g, u32 index, const struct ir *i)
     if (only_a_test(g, index))
         return;
     u8         a = gen_reg(g, i->a);
-    struct loc b = operand(g, i->b);
+    struct loc b = x64_operand(g, i->b);
     alu_loc(g, ALU_CMP, a, b);
     gen_used(g, i->a);
     gen_used(g, i->b);
@@ -432,7 +433,7 @@ static void move_keeping_flags(struct gen *g, u8 dst, struct loc src)
 
 static void do_select(struct gen *g, u32 index, const struct ir *i)
 {
-    struct loc yes = operand(g, i->b);
+    struct loc yes = x64_operand(g, i->b);
     if (yes.kind == LOC_IMM)
         yes = (struct loc){.kind = LOC_REG, .reg = gen_reg(g, i->b)};
     u32 locked    = g->locked;
@@ -449,205 +450,7 @@ static void do_select(struct gen *g, u32 index, const struct ir *i)
     gen_is_in(g, index, t);
 }
 
-/* --- memory --- */
-
-static const struct access_form {
-    u32 load, store;
-    u8  align; /* width - 1 */
-} forms[IR_TYPES] = {
-    [IR_I8]  = {OP_W | OP_0F | 0xbe, OP_8 | 0x88, 0},
-    [IR_U8]  = {OP_0F | 0xb6, OP_8 | 0x88, 0},
-    [IR_I16] = {OP_W | OP_0F | 0xbf, OP_66 | 0x89, 1},
-    [IR_U16] = {OP_0F | 0xb7, OP_66 | 0x89, 1},
-    [IR_I32] = {OP_W | 0x63, 0x89, 3},
-    [IR_U32] = {0x8b, 0x89, 3},
-    [IR_I64] = {OP_W | 0x8b, OP_W | 0x89, 7},
-    [IR_F32] = {0, 0, 3},
-    [IR_F64] = {0, 0, 7},
-};
-
-static struct stub *add_stub(struct gen *g, struct stub s)
-{
-    struct stub *p = table_add(&g->stubs);
-    *p             = s;
-    return p;
-}
-
-/* How an access that was checked is written, and where it goes if it was not right. */
-struct checked {
-    struct mem m;
-    u32        gs, miss, also; /* jumps to where it goes; 0: none */
-    u8         page, own;
-};
-
-/* Looks [base + off] up in TABLE: PAGE becomes what makes host addresses. T is lost. */
-static void x_entry(struct gen *g, u8 base, i32 off, u8 align, u32 table, u8 t, u8 page, u32 *miss)
-{
-    const struct code_frame *f    = &g->k->frame;
-    struct emit             *e    = &g->e;
-    u32                      mask = ((1u << f->page_index_bits) - 1) << 4;
-    if (off)
-        x_rm(e, OP_W | 0x8d, t, at(base, off));
-    else
-        x_rr(e, OP_W | 0x8b, t, base);
-    x_rr(e, 0x8b, page, t);
-    x_rr(e, 0xc1, 5, page);
-    x8(e, f->page_bits - 4);
-    x_alu_imm(e, 0, ALU_AND, page, (i32)mask);
-    x_alu_imm(e, OP_W, ALU_AND, t, (i32)(~0u << f->page_bits | align));
-    x_rm(e, OP_W | 0x3b, t, indexed(R15, page, 0, (i32)table));
-    *miss = x_jcc(e, CC_NE);
-    x_rm(e, OP_W | 0x8b, page, indexed(R15, page, 0, (i32)table + 8));
-}
-
-static u8 look_up(struct gen *g, u8 base, i32 off, u8 align, u32 table, u32 *miss)
-{
-    u8 t = gen_temp(g), page = gen_temp(g);
-    x_entry(g, base, off, align, table, t, page, miss);
-    return page;
-}
-
-/* The first of several that lie close together: all must be on one page. */
-static struct checked check_first(struct gen *g, const struct ir *i, u8 base, struct near *s)
-{
-    const struct code_frame *f     = &g->k->frame;
-    struct emit             *e     = &g->e;
-    u32                      table = s->store ? f->store_table : f->load_table, miss;
-    u8 t = gen_temp(g), other = gen_temp(g); /* look_up's: no move may stand behind the jump */
-    x_rm(e, 0x8d, t, at(base, s->lo));
-    x_alu_imm(e, 0, ALU_AND, t, (i32)((1u << f->page_bits) - 1));
-    x_alu_imm(e, 0, ALU_CMP, t, (i32)(1u << f->page_bits) - (s->hi - s->lo));
-    u32 across = x_jcc(e, CC_A);
-    g->locked &= ~(1u << t | 1u << other);
-    u8 page  = look_up(g, base, s->lo, s->align, table, &miss);
-    s->begun = true;
-    gen_is_in(g, g->c->n + (u32)(s - g->near), page);
-    return (struct checked){indexed(base, page, 0, (i32)i->imm), 0, miss, across, page, NO_REG};
-}
-
-static struct checked check_next(struct gen *g, const struct ir *i, u8 base, struct near *s)
-{
-    u32 v    = g->c->n + (u32)(s - g->near);
-    u8  page = gen_reg(g, v);
-    x_rr(&g->e, OP_W | 0x85, page, page);
-    u32 miss = x_jcc(&g->e, CC_E);
-    gen_used(g, v);
-    return (struct checked){indexed(base, page, 0, (i32)i->imm), 0, miss, 0, NO_REG, page};
-}
-
-static struct checked check_flat(struct gen *g, const struct ir *i, u8 base)
-{
-    struct checked c = {at(base, (i32)i->imm), OP_GS, 0, 0, NO_REG, NO_REG};
-    if (!g->v[i->a].checked) {
-        x_rr(&g->e, OP_W | 0x3b, base, R15);
-        c.miss             = x_jcc(&g->e, CC_AE);
-        g->v[i->a].checked = !g->c->plain;
-    }
-    return c;
-}
-
-/* Stands right before the access; what may move values stands before it. */
-static struct checked check(struct gen *g, const struct ir *i, u8 base, bool store)
-{
-    const struct code_frame *f    = &g->k->frame;
-    struct near             *near = gen_near(g, i);
-    struct checked           c    = {.page = NO_REG, .own = NO_REG};
-    if (f->window == WINDOW_FLAT)
-        return check_flat(g, i, base);
-    if (near)
-        return near->begun ? check_next(g, i, base, near) : check_first(g, i, base, near);
-    u8 page = look_up(g, base, (i32)i->imm, forms[i->type].align,
-                      store ? f->store_table : f->load_table, &c.miss);
-    c.m     = indexed(base, page, 0, (i32)i->imm);
-    return c;
-}
-
-static void do_load(struct gen *g, u32 index, const struct ir *i)
-{
-    u8 base = gen_reg(g, i->a);
-    gen_used(g, i->a);
-    u8             dst    = gen_target(g, index, base); /* all moves stand before the check */
-    u8             ones   = i->type == IR_F32 ? gen_fp_temp(g) : NO_REG;
-    struct checked c      = check(g, i, base, false);
-    u32            number = gen_site(g, i, false);
-    if (dst >= HOST_FP)
-        x64_fp_read(g, i->type, c.gs, dst, c.m, ones);
-    else
-        x_rm(&g->e, c.gs | forms[i->type].load, dst, c.m);
-    if (c.miss)
-        add_stub(g, (struct stub){.kind   = STUB_ACCESS,
-                                  .at     = c.miss,
-                                  .back   = g->e.at,
-                                  .number = number,
-                                  .also   = c.also,
-                                  .page   = c.page,
-                                  .own    = c.own,
-                                  .addr   = base,
-                                  .off    = (i32)i->imm,
-                                  .dst    = dst,
-                                  .ones   = ones,
-                                  .type   = i->type});
-}
-
-static void write_to(struct gen *g, enum ir_type type, u32 gs, struct mem m, struct loc data)
-{
-    if (data.kind == LOC_REG && data.reg >= HOST_FP) {
-        x64_fp_write(g, type, gs, data.reg, m);
-    } else if (data.kind == LOC_REG) {
-        x_rm(&g->e, gs | forms[type].store, data.reg, m);
-    } else {
-        u32 op = forms[type].store;
-        x_rm(&g->e, gs | (op & ~0xffu) | 0xc6 | (op & 1), 0, m);
-        if (type <= IR_U8)
-            x8(&g->e, (u8)data.imm);
-        else if (type <= IR_U16)
-            x8(&g->e, (u8)data.imm), x8(&g->e, (u8)(data.imm >> 8));
-        else
-            x32(&g->e, (u32)data.imm);
-    }
-}
-
-static void do_store(struct gen *g, const struct ir *i)
-{
-    u8         base = gen_reg(g, i->a);
-    struct loc data = operand(g, i->b);
-    if (data.kind == LOC_MEM)
-        data = (struct loc){.kind = LOC_REG, .reg = gen_reg(g, i->b)};
-    struct checked c      = check(g, i, base, true);
-    u32            number = gen_site(g, i, false);
-    write_to(g, i->type, c.gs, c.m, data);
-    gen_used(g, i->a);
-    gen_used(g, i->b);
-    if (c.miss)
-        add_stub(g, (struct stub){.kind   = STUB_ACCESS,
-                                  .at     = c.miss,
-                                  .back   = g->e.at,
-                                  .number = number,
-                                  .also   = c.also,
-                                  .page   = c.page,
-                                  .own    = c.own,
-                                  .addr   = base,
-                                  .off    = (i32)i->imm,
-                                  .type   = i->type,
-                                  .store  = true,
-                                  .data   = data});
-}
-
-static void call_out(struct gen *g, u32 site)
-{
-    x_rm(&g->e, 0xc7, 0, CTX(g->k, site));
-    x32(&g->e, site);
-    x8(&g->e, 0xe8);
-    x32(&g->e, (g->fp ? g->k->out_fp : g->k->out) - (g->e.at + 4));
-}
-
 /* --- the rows --- */
-
-static void do_peek(struct gen *g, u32 index, const struct ir *i)
-{
-    u8 dst = gen_target(g, index, NO_REG);
-    x_rm(&g->e, forms[i->type].load, dst, at(RBP, (i32)i->imm));
-}
 
 static void do_fence(struct gen *g)
 {
@@ -704,16 +507,16 @@ void host_op(struct gen *g, u32 index)
             do_select(g, index, i);
             break;
         case IR_LOAD:
-            do_load(g, index, i);
+            x64_load(g, index, i);
             break;
         case IR_STORE:
-            do_store(g, i);
+            x64_store(g, i);
             break;
         case IR_HELP:
-            call_out(g, gen_site(g, i, true));
+            x64_call_out(g, gen_site(g, i, true));
             break;
         case IR_PEEK:
-            do_peek(g, index, i);
+            x64_peek(g, index, i);
             break;
         case IR_FENCE:
             do_fence(g);
@@ -767,9 +570,9 @@ void host_exit(struct gen *g, const struct ir *i)
     while ((g->e.at + 1) % 4 && !g->e.full) /* a displacement is changed in one piece */
         x8(&g->e, 0x90);
     u32 where = x_jmp(&g->e);
-    add_stub(g, (struct stub){.kind   = STUB_LINK,
-                              .at     = where,
-                              .number = add_link(g, (u64)i->imm, i->b, where)});
+    x64_add_stub(g, (struct stub){.kind   = STUB_LINK,
+                                  .at     = where,
+                                  .number = add_link(g, (u64)i->imm, i->b, where)});
 }
 
 void host_exit_to(struct gen *g, const struct ir *i)
@@ -797,10 +600,10 @@ void host_poll(struct gen *g, const struct ir *i)
     if (i->op == IR_COUNT)
         return;
     u32 where = x_jcc(&g->e, CC_S);
-    add_stub(g, (struct stub){.kind   = STUB_POLL,
-                              .at     = where,
-                              .units  = i->b,
-                              .number = add_link(g, (u64)i->imm, CODE_POLLED, where)});
+    x64_add_stub(g, (struct stub){.kind   = STUB_POLL,
+                                  .at     = where,
+                                  .units  = i->b,
+                                  .number = add_link(g, (u64)i->imm, CODE_POLLED, where)});
 }
 
 /* --- stubs --- */
@@ -813,73 +616,13 @@ static void leave_by(struct gen *g, u32 number)
         host_fix(g, where, g->k->leave);
 }
 
-static struct loc ctx_loc(const struct gen *g, size_t member)
-{
-    return (struct loc){.kind = LOC_MEM, .off = ctx_off(g->k, member)};
-}
-
 /* The client does the operation; its result is in a variable's home. */
 static void stub_help(struct gen *g, const struct stub *s)
 {
-    call_out(g, s->number);
+    x64_call_out(g, s->number);
     host_move(g, s->dst, (struct loc){.kind = LOC_MEM, .off = s->off});
     u32 back = x_jmp(&g->e);
     if (!g->e.full)
-        host_fix(g, back, s->back);
-}
-
-/* One of several whose first found no page for all: looks for itself. T is saved and used. */
-static void stub_look(struct gen *g, const struct stub *s)
-{
-    struct emit *e     = &g->e;
-    u32          table = s->store ? g->k->frame.store_table : g->k->frame.load_table, miss;
-    struct mem   m     = indexed(s->addr, s->own, 0, s->off);
-    u8           t     = RAX;
-    while (t == s->addr || t == s->own || t == s->dst ||
-           (s->data.kind == LOC_REG && t == s->data.reg))
-        t = t == RBX ? RSI : (u8)(t + 1);
-    x_rm(e, OP_W | 0x89, t, CTX(g->k, page));
-    x_entry(g, s->addr, s->off, forms[s->type].align, table, t, s->own, &miss);
-    if (!s->store && s->dst >= HOST_FP)
-        x64_fp_read(g, s->type, 0, s->dst, m, s->ones);
-    else if (!s->store)
-        x_rm(e, forms[s->type].load, s->dst, m);
-    else
-        write_to(g, s->type, 0, m, s->data);
-    x_rm(e, OP_W | 0x8b, t, CTX(g->k, page));
-    x_rr(e, 0x31, s->own, s->own);
-    u32 back = x_jmp(e);
-    if (!e->full) {
-        host_fix(g, back, s->back);
-        host_fix(g, miss, e->at);
-    }
-    x_rm(e, OP_W | 0x8b, t, CTX(g->k, page));
-    x_rr(e, 0x31, s->own, s->own);
-}
-
-static void stub_access(struct gen *g, const struct stub *s)
-{
-    struct emit *e = &g->e;
-    if (s->own != NO_REG)
-        stub_look(g, s);
-    if (s->store) {
-        if (s->data.kind == LOC_REG) {
-            host_store_home(g, ctx_off(g->k, offsetof(struct code_context, data)), s->data);
-        } else {
-            x_rm(e, OP_W | 0xc7, 0, CTX(g->k, data));
-            x32(e, (u32)s->data.imm);
-        }
-    }
-    x_rm(e, OP_W | 0x89, s->addr, CTX(g->k, addr));
-    if (s->off)
-        x_alu_mem_imm(e, OP_W, ALU_ADD, CTX(g->k, addr), s->off);
-    call_out(g, s->number);
-    if (!s->store)
-        host_move(g, s->dst, ctx_loc(g, offsetof(struct code_context, data)));
-    if (s->page != NO_REG)
-        host_move(g, s->page, ctx_loc(g, offsetof(struct code_context, page)));
-    u32 back = x_jmp(e);
-    if (!e->full)
         host_fix(g, back, s->back);
 }
 
@@ -892,7 +635,7 @@ void host_stubs(struct gen *g)
             host_fix(g, s->also, g->e.at);
         switch (s->kind) {
         case STUB_ACCESS:
-            stub_access(g, s);
+            x64_stub_access(g, s);
             break;
         case STUB_HELP:
             stub_help(g, s);
@@ -997,8 +740,8 @@ static void trampoline_leave(struct emit *e, struct code_cache *k)
 /* Everybody to the context, or from there. */
 static void context(struct emit *e, struct code_cache *k, bool fp, bool load)
 {
-    i32 gpr = ctx_off(k, offsetof(struct code_context, gpr));
-    i32 fpr = ctx_off(k, offsetof(struct code_context, fpr));
+    i32 gpr = x64_ctx_off(k, offsetof(struct code_context, gpr));
+    i32 fpr = x64_ctx_off(k, offsetof(struct code_context, fpr));
     for (u8 r = 0; r < 16; r++)
         if (r != RSP && r != RBP)
             x_rm(e, OP_W | (load ? 0x8b : 0x89), r, at(RBP, gpr + 8 * r));
@@ -1032,7 +775,8 @@ static u32 trampoline_out(struct emit *e, struct code_cache *k, bool fp)
 static void trampoline_away(struct emit *e, struct code_cache *k)
 {
     k->away = e->at;
-    x_rm(e, OP_W | 0x8b, R14, at(RBP, ctx_off(k, offsetof(struct code_context, gpr)) + 8 * R14));
+    x_rm(e, OP_W | 0x8b, R14,
+         at(RBP, x64_ctx_off(k, offsetof(struct code_context, gpr)) + 8 * R14));
     x_rm(e, OP_W | 0x89, R14, at(RBP, k->frame.count));
     restore_and_return(e, k);
 }

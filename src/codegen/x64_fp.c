@@ -3,8 +3,7 @@
  * The upper half of a single stays what it was in the first operand, all ones, so results are
  * boxed without work. Moves that may be needed stand before any jump to a stub. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/x64_asm.h"
-#include "codegen/x64_fp.h"
+#include "codegen/x64.h"
 
 enum { XMM = HOST_FP };
 const u8 host_fp_temps[HOST_TEMPS]      = {XMM, XMM + 1, XMM + 2, XMM + 3};
