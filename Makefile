@@ -23,20 +23,25 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I$(BUILD) $(WARN) $(if $(WERROR),-W
 
 SRCS     := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*/*.c src/*/*/*.c))
 MAIN     := src/cli/main.c
-LIB_SRCS := $(filter-out $(MAIN),$(SRCS))
+USER     := src/process/main.c
+LIB_SRCS := $(filter-out $(MAIN) $(USER),$(SRCS))
 TESTS    := $(wildcard src/*/*_test.c src/*/*/*_test.c)
 FUZZERS  := $(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c)
-FOLDERS  := cli control machine device debug rv64 codegen memory vm base
+FOLDERS  := cli control process machine device debug rv64 codegen memory vm base
 obj       = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 lib_of    = $(filter src/$(1)/%,$(LIB_SRCS))
 LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)
 TEST_BINS := $(patsubst src/%.c,$(BUILD)/test/%,$(TESTS))
 FUZZ_BINS := $(patsubst src/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
 
-all: $(BUILD)/guise
+all: $(BUILD)/guise $(BUILD)/guise-user
 
 $(BUILD)/guise: $(call obj,$(MAIN)) $(LIB_FILES)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
+
+# Runs in place of a program, so it needs no library of the host's, nor of the program's root.
+$(BUILD)/guise-user: $(call obj,$(USER)) $(LIB_FILES)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(if $(SAN),,-static-pie) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group -lz -lzstd -lm -lpthread
 
 define folder_lib
 $(BUILD)/lib$(1).a: $(call obj,$(call lib_of,$(1)))

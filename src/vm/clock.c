@@ -125,6 +125,11 @@ int clock_host_create(struct clock **out, struct loop *loop, u64 start_ns, struc
     c->loop         = loop;
     pthread_mutex_init(&c->lock, NULL);
     atomic_store(&c->offset, start_ns);
+    c->fd = -1;
+    if (!loop) {
+        *out = c;
+        return 0;
+    }
     c->fd  = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int rc = c->fd < 0 ? err_errno(err, errno, "create timer")
                        : loop_watch(loop, c->fd, EPOLLIN, on_timer, c, &c->watch, err);

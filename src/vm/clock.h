@@ -20,7 +20,8 @@ struct timer {
     u32   slot; /* the clock's: its place in the heap plus 1; 0: not armed */
 };
 
-/* A clock that follows the host. It starts paused, at START_NS. */
+/* A clock that follows the host. It starts paused, at START_NS. Without a loop it only tells the
+ * time: nothing fires. */
 int  clock_host_create(struct clock **out, struct loop *, u64 start_ns, struct err *err);
 void clock_destroy(struct clock *); /* NULL is fine; timers still armed are forgotten */
 

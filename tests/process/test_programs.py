@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs as processes: built for riscv64 and run by guise-user they print what they print when
+built for this machine. Static ones need nothing; dynamic ones take their libraries from the cross
+compiler's, by --root."""
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+BUILD = Path(os.environ.get("GUISE_BUILD", ROOT / "build")).resolve()
+USER = BUILD / "guise-user"
+SYSROOT = "/usr/riscv64-linux-gnu"
+CROSS = "riscv64-linux-gnu-gcc"
+
+pytestmark = [
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="programs need an x86-64 host"),
+    pytest.mark.skipif(not shutil.which(CROSS), reason=f"no {CROSS}"),
+]
+
+
+def build(folder, compiler, name, *flags):
+    out = folder / f"{name}-{len(list(folder.iterdir()))}"
+    subprocess.run([compiler, "-O2", "-D_GNU_SOURCE", "-pthread", "-w", *flags, "-o", out, HERE / f"{name}.c"], check=True)
+    return out
+
+
+def run(*words, timeout=40):
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=timeout)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("how", ["static", "dynamic"])
+@pytest.mark.parametrize("engine", ["interp", "jit"])
+@pytest.mark.parametrize("name", ["files", "signals", "threads"])
+def test_as_native(tmp_path, name, engine, how):
+    flags = ["-static"] if how == "static" else []
+    native = run(build(tmp_path, "gcc", name))
+    options = (["--interp"] if engine == "interp" else []) + \
+              (["-L", SYSROOT] if how == "dynamic" else [])
+    assert native[0] in (0, 5), native
+    assert run(USER, *options, build(tmp_path, CROSS, name, *flags)) == native
+
+
+def test_what_is_no_program(tmp_path):
+    text = tmp_path / "text"
+    text.write_text("no program\n" * 100)
+    assert run(USER, text)[0] == 126
+    assert run(USER, tmp_path / "none")[0] == 127
+    assert run(USER, "/bin/true")[0] == 126
