@@ -19,6 +19,13 @@ enum { BITS = 12, CLUSTER = 1 << BITS, BLOCKS_AT = 2 * CLUSTER, L1_AT = 3 * CLUS
 static char             path[] = "/tmp/guise-hostile-XXXXXX";
 static struct image_how how    = {"qcow2", false, 0};
 
+/* Instead of libc's: only processes die here, never the host. */
+int fdatasync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
 static struct image *open_it(void)
 {
     struct image *image;
