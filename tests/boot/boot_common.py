@@ -56,7 +56,7 @@ class HostPeer:
     def __init__(self, listener, give, size):
         self.listener, self.give, self.size, self.taken = listener, give, size, 0
         listener.listen(1)
-        self.port = listener.getsockname()[1] if listener.family == socket.AF_INET else None
+        self.port = listener.getsockname()[1] if listener.family != socket.AF_UNIX else None
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -76,6 +76,6 @@ class HostPeer:
 
 
 def tcp_listener(address="127.0.0.1"):
-    s = socket.socket()
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     s.bind((address, 0))
     return s

@@ -26,15 +26,19 @@ static int die(const char *what)
 
 static int open_socket(const char *family, const char *address, unsigned port, int listening)
 {
-    struct sockaddr_vm vm = {.svm_family = AF_VSOCK, .svm_port = port};
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
-    int                is_vm = strcmp(family, "vsock") == 0;
-    struct sockaddr   *to    = is_vm ? (struct sockaddr *)&vm : (struct sockaddr *)&in;
-    socklen_t          len   = is_vm ? sizeof(vm) : sizeof(in);
+    struct sockaddr_vm  vm    = {.svm_family = AF_VSOCK, .svm_port = port};
+    struct sockaddr_in  in    = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+    struct sockaddr_in6 in6   = {.sin6_family = AF_INET6, .sin6_port = htons((unsigned short)port)};
+    int                 is_vm = strcmp(family, "vsock") == 0, is_6 = strchr(address, ':') != NULL;
+    struct sockaddr    *to   = is_vm  ? (struct sockaddr *)&vm
+                               : is_6 ? (struct sockaddr *)&in6
+                                      : (struct sockaddr *)&in;
+    socklen_t           len  = is_vm ? sizeof(vm) : is_6 ? sizeof(in6) : sizeof(in);
+    void               *addr = is_6 ? (void *)&in6.sin6_addr : &in.sin_addr;
     vm.svm_cid               = listening ? VMADDR_CID_ANY : (unsigned)strtoul(address, NULL, 10);
-    if (!is_vm && !listening && inet_pton(AF_INET, address, &in.sin_addr) != 1)
+    if (!is_vm && !listening && inet_pton(is_6 ? AF_INET6 : AF_INET, address, addr) != 1)
         return die(address);
-    int fd = socket(is_vm ? AF_VSOCK : AF_INET, SOCK_STREAM, 0);
+    int fd = socket(to->sa_family, SOCK_STREAM, 0);
     if (fd < 0)
         return die("socket");
     if (!listening)

@@ -178,6 +178,19 @@ def test_streams_over_user_network(guise, peer, offloads):  # noqa: F811
     assert packets > size // 1500 if offloads == "off" else packets < size // 4000
 
 
+def test_streams_over_ipv6(guise, peer):  # noqa: F811
+    """libslirp takes no large segments of IPv6: the guest must not be told that it may send them."""
+    try:
+        giver, taker = (HostPeer(tcp_listener("::1"), give, 4 << 20) for give in (True, False))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    script = (f"{WITH_PEER}; {SETUP_NET}; ip -6 addr add fec0::15/64 dev eth0; sleep 3; "
+              f"peer get tcp fec0::2 {giver.port} {4 << 20} && peer put tcp fec0::2 {taker.port} {4 << 20}")
+    out = guise("run", *linux(script, volume=f"{peer}:/peer"), timeout=PATIENCE)
+    assert f"get {4 << 20} bytes" in out and f"put {4 << 20} bytes" in out, out
+    assert taker.taken == 4 << 20
+
+
 def test_published_port(guise):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

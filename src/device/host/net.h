@@ -4,8 +4,8 @@
  * it has and offers it again after ready(). What must be dropped is counted.
  *
  * A frame may leave its last work to whoever gets it: its checksum, and being cut into segments.
- * What the cable does of that for the guest's frames, and what it may leave to the guest, are its
- * abilities; it leaves nothing to a receiver that has not said that it takes it. */
+ * A cable does some of that for the guest's frames, and may leave some to the guest: but nothing to
+ * a receiver that has not said that it takes it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DEVICE_HOST_NET_H
 #define DEVICE_HOST_NET_H
@@ -42,7 +42,8 @@ struct netdev_ops {
 
 struct netdev {
     const struct netdev_ops *ops;
-    unsigned                 abilities;
+    unsigned                 does;   /* abilities: what it does with frames of the guest */
+    unsigned                 leaves; /* and may leave to the guest, if that takes it */
     /* False: no room; NULL: nobody. */
     bool (*receive)(void *ctx, const struct net_header *, u8 *frame, size_t len);
     void *ctx;

@@ -102,10 +102,10 @@ int net_tap_open(struct netdev **out, struct loop *loop, const char *ifname, str
         return err_errno(err, errno, "attach to the tap interface '%s'", ifname ? ifname : "new");
     if (ioctl(fd, TUNSETVNETHDRSZ, &(int){sizeof(struct net_header)}) < 0)
         return err_errno(err, errno, "tap interface '%s'", ifname ? ifname : "new");
-    struct tap *t    = xnew(struct tap);
-    t->net.ops       = &ops;
-    t->net.abilities = NET_CSUM | NET_TSO4 | NET_TSO6;
-    t->fd            = steal_fd(&fd);
+    struct tap *t = xnew(struct tap);
+    t->net.ops    = &ops;
+    t->net.does = t->net.leaves = NET_CSUM | NET_TSO4 | NET_TSO6;
+    t->fd                       = steal_fd(&fd);
     tap_takes(&t->net, 0); /* of a driver that used this interface before us */
     int rc = loop_watch(loop, t->fd, EPOLLIN, readable, t, &t->watch, err);
     if (rc) {

@@ -395,7 +395,8 @@ int net_user_open(struct netdev **out, struct loop *loop, struct clock *clock,
 {
     struct user_net *u = xnew(struct user_net);
     u->net.ops         = &ops;
-    u->net.abilities   = NET_CSUM | NET_TSO4 | NET_TSO6;
+    u->net.does        = NET_CSUM | NET_TSO4; /* it drops IPv6 packets larger than its MTU */
+    u->net.leaves      = NET_CSUM | NET_TSO4 | NET_TSO6;
     u->loop            = loop;
     u->clock           = clock;
     u->held_end        = &u->held;

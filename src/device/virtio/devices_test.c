@@ -131,8 +131,8 @@ static void test_net_offloads(void **state)
     struct net_header tcp4        = {NET_NEEDS_CSUM, NET_GSO_TCP4, 54, 1460, 34, 16};
     struct cable     *c           = xnew(struct cable);
     (void)state;
-    c->net.ops       = &cable_ops;
-    c->net.abilities = NET_CSUM | NET_TSO4;
+    c->net.ops  = &cable_ops;
+    c->net.does = c->net.leaves = NET_CSUM | NET_TSO4;
     bed_init(&b);
     assert_int_equal(virtio_net_create(&dev, b.ram, &c->net, loop, (u8 *)"\2\3\4\5\6\7", NULL), 0);
     bed_plug(&b, dev);

@@ -264,8 +264,8 @@ int virtio_net_create(struct virtio **out, struct ram *ram, struct netdev *cable
     memcpy(n->config.mac, mac, sizeof(n->config.mac));
     u64 features = NET_F_MAC | NET_F_MRG_RXBUF | NET_F_STATUS;
     for (unsigned i = 0; i < ARRAY_SIZE(offloads); i++)
-        if (cable->abilities & offloads[i].ability)
-            features |= offloads[i].host | offloads[i].guest;
+        features |= (cable->does & offloads[i].ability ? offloads[i].host : 0) |
+                    (cable->leaves & offloads[i].ability ? offloads[i].guest : 0);
     virtio_init(&n->dev, &ops, ram, features, &n->config, sizeof(n->config));
     cable->receive = receive;
     cable->ctx     = n;

@@ -54,7 +54,7 @@ static int make_net(struct virtio **out, struct ram *ram)
 {
     struct netdev *net = xnew(struct netdev);
     net->ops           = &echo_ops;
-    net->abilities     = NET_CSUM | NET_TSO4 | NET_TSO6;
+    net->does = net->leaves = NET_CSUM | NET_TSO4 | NET_TSO6;
     return virtio_net_create(out, ram, net, loop, (const u8 *)"\2\0\0\0\0\1", NULL);
 }
 
