@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 #include "machine/machine.h"
+#include "process/kind.h"
 
 const struct kind *const kinds[] = {
     &machine_kind,
+    &process_kind,
     NULL,
 };

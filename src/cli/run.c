@@ -33,6 +33,10 @@ const struct option_row run_options[] = {
     {"network", 0, "MODE[,OPTION...]", "none, user or tap; may be given more than once", set_net,
      OPT_WHOLE_SPEC},
     {"net", 0, "MODE", NULL, set_net, OPT_WHOLE_SPEC},
+    {"root", 0, "DIR", "programs: look below DIR first for absolute names of files", set_path,
+     OPT_SPEC(root), COMPLETE_FILE},
+    {"workdir", 'w', "DIR", "programs: start there", set_text, OPT_SPEC(cwd)},
+    {"strace", 0, NULL, "programs: tell each system call", set_flag, OPT_SPEC(strace)},
     {"as", 0, "KIND", "take this kind of machine, whatever the workload looks like", set_text,
      OPT_SPEC(kind), COMPLETE_KIND},
     {"engine", 0, "ENGINE", "take this engine", set_text, OPT_SPEC(engine)},
@@ -67,6 +71,8 @@ const struct option_row run_options[] = {
 static void take_words(struct command *c)
 {
     c->spec->workload = path_absolute(c->words[0]);
+    if (!c->spec->cwd)
+        c->spec->cwd = path_absolute(".");
     for (int i = 1; i < c->n_words; i++)
         strings_add(&c->spec->args, c->words[i]);
 }

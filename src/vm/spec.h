@@ -45,6 +45,11 @@ struct spec {
     u64      memory_bytes;
     bool     tty, interactive, auto_remove;
 
+    /* programs */
+    char *root; /* looked into first for absolute names of files */
+    char *cwd;  /* where it starts */
+    bool  strace;
+
     /* machines */
     char              *machine; /* board: "virt" */
     char              *initrd, *append;

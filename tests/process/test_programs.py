@@ -52,3 +52,30 @@ def test_what_is_no_program(tmp_path):
     assert run(USER, text)[0] == 126
     assert run(USER, tmp_path / "none")[0] == 127
     assert run(USER, "/bin/true")[0] == 126
+
+
+@pytest.fixture
+def guise(tmp_path):
+    def call(*words):
+        env = dict(os.environ, GUISE_STATE=str(tmp_path / "state"), COLOR="red")
+        done = subprocess.run([str(BUILD / "guise"), *map(str, words)], capture_output=True, text=True,
+                              timeout=40, env=env, cwd=tmp_path)
+        return done.returncode, done.stdout, done.stderr
+    return call
+
+
+def test_as_an_instance(tmp_path, guise):
+    program = build(tmp_path, CROSS, "says", "-static")
+    assert guise("run", "--explain", program)[1].split("\n")[1].split()[:3] == ["->", "process", "75"]
+    status, out, _ = guise("run", "--rm", "-e", "COLOR=blue", program, "a b", "c")
+    assert (status, out.replace("\r", "")) == (6, f"[a b] [c] blue {tmp_path}\n")
+    status, out, _ = guise("run", "--rm", "-w", "/", "--engine", "interp", program)
+    assert (status, out.replace("\r", "")) == (4, "red /\n")
+    assert guise("run", "--rm", program, "segv")[0] == 128 + 11
+    status, out, _ = guise("run", "-d", "--name", "sleeper", program, "sleep")
+    assert status == 0
+    assert guise("pause", "sleeper")[0] == 0
+    assert guise("resume", "sleeper")[0] == 0
+    assert guise("stop", "sleeper")[0] == 0
+    assert guise("wait", "sleeper")[1].strip() == str(128 + 15)
+    assert guise("rm", "sleeper")[0] == 0

@@ -1,0 +1,65 @@
+/* process/user.c - guise-user: runs one program of riscv64 in place, for binfmt_misc and shells. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process/kind.h"
+#include "process/process.h"
+
+enum { EXIT_US = 125, EXIT_CANNOT = 126, EXIT_NOT_FOUND = 127 };
+
+static int usage(FILE *to, int status)
+{
+    fputs("usage: guise-user [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+          "Runs a riscv64 Linux program on this machine.\n"
+          "  -L, --root DIR   look below DIR first for absolute names of files\n"
+          "      --argv0 NAME the program's own name for itself\n"
+          "      --strace     tell each system call\n"
+          "      --interp     interpret, do not translate\n",
+          to);
+    return status;
+}
+
+/* The number of words taken, or -1. */
+static int take(struct options *o, char **w)
+{
+    if (!strcmp(w[0], "--strace"))
+        o->strace = true;
+    else if (!strcmp(w[0], "--interp"))
+        o->interp = true;
+    else if (w[1] && (!strcmp(w[0], "--root") || !strcmp(w[0], "-L")))
+        return o->root = w[1], 2;
+    else if (w[1] && !strcmp(w[0], "--argv0"))
+        return o->argv0 = w[1], 2;
+    else
+        return -1;
+    return 1;
+}
+
+int guise_user_main(int argc, char **argv)
+{
+    struct options o   = {0};
+    struct err     err = {0};
+    char         **w   = argv + 1;
+    (void)argc;
+    while (*w && (*w)[0] == '-') {
+        if (!strcmp(*w, "--help"))
+            return usage(stdout, 0);
+        bool end = !strcmp(*w, "--");
+        int  n   = end ? 1 : take(&o, w);
+        if (n < 0)
+            return usage(stderr, EXIT_US);
+        w += n;
+        if (end)
+            break;
+    }
+    if (!*w)
+        return usage(stderr, EXIT_US);
+    const char *path = w[0];
+    if (o.argv0)
+        w[0] = (char *)o.argv0;
+    int rc = program_run(path, w, environ, &o, &err);
+    fprintf(stderr, "guise-user: %s\n", err.text);
+    return rc == -ENOENT ? EXIT_NOT_FOUND : rc == -ENOEXEC || rc == -EACCES ? EXIT_CANNOT : EXIT_US;
+}

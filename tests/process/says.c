@@ -1,0 +1,20 @@
+/* Prints its arguments, a variable and its folder; ends with what it is told by their number. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    char folder[4096];
+    if (argc > 1 && !strcmp(argv[1], "segv"))
+        *(volatile int *)8 = 1;
+    while (argc > 1 && !strcmp(argv[1], "sleep"))
+        pause();
+    for (int i = 1; i < argc; i++)
+        printf("[%s] ", argv[i]);
+    printf("%s %s\n", getenv("COLOR"), getcwd(folder, sizeof(folder)));
+    return 4 + (argc > 1) * (argc - 1);
+}
