@@ -149,6 +149,8 @@ static bool cheaper(struct code *c, enum ir_op op, ir_val a, u64 k, ir_val *out)
     }
     if ((op == IR_AND || op == IR_MUL) && k == 0)
         return *out = code_const(c, 0), true;
+    if (op == IR_AND && k < 0x80000000u && i->op == IR_SX32) /* asks only for bits below */
+        return *out = code_op(c, IR_AND, (ir_val){i->a}, code_const(c, k)), true;
     if (op == IR_AND && k == 0xff)
         return *out = code_op1(c, IR_ZX8, a), true;
     if (op == IR_AND && k == 0xffff)
@@ -215,6 +217,8 @@ ir_val code_op1(struct code *c, enum ir_op op, ir_val a)
         return a;
     if (op == IR_ZX32 && (i->op == IR_ZX8 || i->op == IR_ZX16 || i->op == IR_ZX32))
         return a;
+    if (i->op == IR_SX32 && (op == IR_SX8 || op == IR_SX16 || op == IR_ZX8 || op == IR_ZX16))
+        return code_op1(c, op, (ir_val){i->a});
     if (op == i->op && (op == IR_SX8 || op == IR_SX16 || op == IR_ZX8 || op == IR_ZX16))
         return a;
     return (ir_val){add(c, (struct ir){.op = (u8)op, .a = a.id})};

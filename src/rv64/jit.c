@@ -39,7 +39,8 @@ static gva pc_of(const struct rv64_hart *h, const struct code_site *s)
 /* The instruction there was not done, nor what stands behind it. */
 static bool trapped(struct rv64_hart *h, const struct code_site *s)
 {
-    code_uncount(&h->jit_context, s->tag >> 12);
+    if (!h->config.user)
+        code_uncount(&h->jit_context, s->tag >> 12);
     return false;
 }
 

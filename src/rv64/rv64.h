@@ -28,7 +28,8 @@ enum {
 
 /* A single program instead of a machine: the hart stays in U mode and memory is flat. Its
  * exceptions end run() with VCPU_FAULT (arg as mcause, addr as mtval), its environment calls
- * with VCPU_SYSCALL, pc at the instruction. */
+ * with VCPU_SYSCALL, pc at the instruction. Translated, its instructions are counted only
+ * roughly. */
 struct rv64_user {
     u8 *base;  /* host address of guest address 0; 4 GiB on both sides of [0, limit) are nobody's */
     u64 limit; /* guest addresses are below */

@@ -199,7 +199,8 @@ static ir_label way_to(struct translation *t, gva pc)
 
 static void leave_to(struct translation *t, gva pc)
 {
-    if (on_page(t, pc))
+    /* A program's mappings change only when rv64_forget_memory says so, which cuts all links. */
+    if (on_page(t, pc) || t->h->config.user)
         code_exit(t->c, EXIT_CHAIN, pc);
     else
         code_exit_to(t->c, constant(t, pc));
@@ -491,7 +492,8 @@ static void block(struct translation *t, u32 half, bool polls)
     t->ended = false;
     if (polls)
         code_poll(t->c, n, t->base + 2 * half);
-    else if (n)
+    else if (n &&
+             !t->h->config.user) /* a program's count is of what polls, and only roughly right */
         code_count(t->c, n);
     do {
         t->i   = &t->insns[t->at[half] - 1];
