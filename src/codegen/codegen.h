@@ -126,7 +126,9 @@ void     code_set(struct code *, unsigned var, ir_val);
 ir_val   code_load(struct code *, enum ir_type, ir_val base, i32 off);
 void     code_store(struct code *, enum ir_type, ir_val base, i32 off, ir_val);
 ir_val   code_fp(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, ir_val c, u32 which,
-                 unsigned var);                      /* a SET of var to it must follow */
+                 unsigned var);         /* a SET of var to it must follow */
+ir_val   code_get_flags(struct code *); /* of floating point: FGETFLAGS */
+void     code_set_flags(struct code *, ir_val);
 bool     code_has_fp(void);                          /* this host does code_fp's operations */
 bool     code_is_boxed(const struct code *, ir_val); /* surely */
 ir_val   code_peek(struct code *, enum ir_type, i32 off);

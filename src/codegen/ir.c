@@ -281,6 +281,16 @@ ir_val code_fp(struct code *c, enum ir_op op, enum ir_type type, ir_val a, ir_va
                                        .imm  = (i64)((u64)var << 32 | which)})};
 }
 
+ir_val code_get_flags(struct code *c)
+{
+    return (ir_val){add(c, (struct ir){.op = IR_FGETFLAGS})};
+}
+
+void code_set_flags(struct code *c, ir_val v)
+{
+    add(c, (struct ir){.op = IR_FSETFLAGS, .a = v.id});
+}
+
 bool code_is_boxed(const struct code *c, ir_val v)
 {
     const struct ir *i = &c->ir[v.id];

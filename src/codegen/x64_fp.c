@@ -357,16 +357,57 @@ static void do_sign(struct gen *g, u32 index, const struct ir *i)
     stubs_back(g, from, dst);
 }
 
+/* Between MXCSR's flags (AMD64 Manual 1, 4.2.2) and the five bits. */
+#define TO_FIVE(m) ((m & 1) << 4 | (m & 4) << 1 | (m & 8) >> 1 | (m & 16) >> 3 | (m & 32) >> 5)
+#define OF_FIVE(f) ((f & 16) >> 4 | (f & 8) >> 1 | (f & 4) << 1 | (f & 2) << 3 | (f & 1) << 5)
+#define FOUR(F, n) F((n)), F((n + 1)), F((n + 2)), F((n + 3))
+#define HALF(F, n)                                                                                 \
+    FOUR(F, n), FOUR(F, n + 4), FOUR(F, n + 8), FOUR(F, n + 12), FOUR(F, n + 16), FOUR(F, n + 20), \
+        FOUR(F, n + 24), FOUR(F, n + 28)
+static const u8 to_five[64] = {HALF(TO_FIVE, 0), HALF(TO_FIVE, 32)};
+static const u8 of_five[32] = {HALF(OF_FIVE, 0)};
+
+static void read_mxcsr(struct gen *g, u8 r)
+{
+    x_rm(&g->e, OP_0F | 0xae, 3, CTX(g->k, data));
+    x_rm(&g->e, 0x8b, r, CTX(g->k, data));
+}
+
+static void do_flags(struct gen *g, u32 index, const struct ir *i)
+{
+    bool         get = i->op == IR_FGETFLAGS;
+    u8           v = get ? NO_REG : gen_reg(g, i->a), r = gen_temp(g), t = gen_temp(g);
+    struct emit *e = &g->e;
+    read_mxcsr(g, r);
+    x_imm(e, t, (u64)(uintptr_t)(get ? to_five : of_five));
+    if (get) {
+        x_alu_imm(e, 0, ALU_AND, r, 63);
+        x_rm(e, OP_0F | 0xb6, r, indexed(t, r, 0, 0));
+        gen_is_in(g, index, r);
+        return;
+    }
+    u8 n = gen_temp(g);
+    x_alu_imm(e, 0, ALU_AND, r, ~63);
+    x_rr(e, 0x8b, n, v);
+    x_alu_imm(e, 0, ALU_AND, n, 31);
+    x_rm(e, OP_0F | 0xb6, n, indexed(t, n, 0, 0));
+    x_rr(e, 0x0b, r, n);
+    x_rm(e, 0x89, r, CTX(g->k, data));
+    x_rm(e, OP_0F | 0xae, 2, CTX(g->k, data));
+    gen_used(g, i->a);
+}
+
 void x64_fp_op(struct gen *g, u32 index)
 {
     static void (*const ops[IR_OPS])(struct gen *, u32, const struct ir *) = {
-        [IR_FADD] = do_binary,     [IR_FSUB] = do_binary,  [IR_FMUL] = do_binary,
-        [IR_FDIV] = do_binary,     [IR_FMIN] = do_extreme, [IR_FMAX] = do_extreme,
-        [IR_FSQRT] = do_sqrt,      [IR_FMADD] = do_fused,  [IR_FMSUB] = do_fused,
-        [IR_FNMADD] = do_fused,    [IR_FNMSUB] = do_fused, [IR_FEQ] = do_compare,
-        [IR_FLT] = do_compare,     [IR_FLE] = do_compare,  [IR_FWIDEN] = do_convert,
-        [IR_FNARROW] = do_convert, [IR_FTO32] = do_to_int, [IR_FTO64] = do_to_int,
-        [IR_FBITS] = do_bits,      [IR_FNEG] = do_sign,    [IR_FFROM64] = do_from_int,
-        [IR_FOFBITS] = do_bits,    [IR_FABS] = do_sign,    [IR_FMOV] = do_sign};
+        [IR_FADD] = do_binary,     [IR_FSUB] = do_binary,    [IR_FMUL] = do_binary,
+        [IR_FDIV] = do_binary,     [IR_FMIN] = do_extreme,   [IR_FMAX] = do_extreme,
+        [IR_FSQRT] = do_sqrt,      [IR_FMADD] = do_fused,    [IR_FMSUB] = do_fused,
+        [IR_FNMADD] = do_fused,    [IR_FNMSUB] = do_fused,   [IR_FEQ] = do_compare,
+        [IR_FLT] = do_compare,     [IR_FLE] = do_compare,    [IR_FWIDEN] = do_convert,
+        [IR_FNARROW] = do_convert, [IR_FTO32] = do_to_int,   [IR_FTO64] = do_to_int,
+        [IR_FBITS] = do_bits,      [IR_FNEG] = do_sign,      [IR_FFROM64] = do_from_int,
+        [IR_FOFBITS] = do_bits,    [IR_FABS] = do_sign,      [IR_FMOV] = do_sign,
+        [IR_FGETFLAGS] = do_flags, [IR_FSETFLAGS] = do_flags};
     ops[g->c->ir[index].op](g, index, &g->c->ir[index]);
 }

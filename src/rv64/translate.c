@@ -111,6 +111,37 @@ static void lead_to(struct translation *t, struct todo *todo, gva from, gva to)
         todo->halves[todo->n++] = (u16)half;
 }
 
+/* Does it name a floating-point register? See format.def. */
+static bool is_fp(const struct insn *i)
+{
+    return strpbrk(rv64_formats[rv64_rows[i->row].format].text, "DSTR") != NULL;
+}
+
+/* The floating-point flags' CSR (Volume I, 20.2). Compilers save and restore it around each
+ * comparison that shall be quiet, so it is not left to the interpreter. */
+static bool is_fflags(const struct insn *i)
+{
+    enum rv64_format f = rv64_rows[i->row].format;
+    return i->legal && (f == FORMAT_C || f == FORMAT_CI) && bits(i->word, 31, 20) == 1;
+}
+
+/* Left to the interpreter. */
+static bool is_step(const struct translation *t, const struct insn *i)
+{
+    if (!i->legal || (!t->r->fp && (is_fp(i) || is_fflags(i))))
+        return true;
+    if (is_fflags(i))
+        return !code_has_fp();
+    enum rv64_format f = rv64_rows[i->row].format;
+    return rv64_formats[f].flow == FLOW_END && f != FORMAT_J && f != FORMAT_JR;
+}
+
+/* Does no instruction behind it follow on? */
+static bool ends(const struct insn *i)
+{
+    return !i->legal || (rv64_formats[rv64_rows[i->row].format].flow == FLOW_END && !is_fflags(i));
+}
+
 /* Decodes straight on from HALF. */
 static void follow(struct translation *t, struct todo *todo, u32 half)
 {
@@ -131,7 +162,7 @@ static void follow(struct translation *t, struct todo *todo, u32 half)
         } else if (f == FORMAT_J && !call) {
             lead_to(t, todo, pc, to);
         }
-        if (rv64_formats[f].flow == FLOW_END)
+        if (ends(i))
             return;
     }
     if (half < HALVES)
@@ -439,19 +470,21 @@ static void (*const words[RV64_ROWS])(struct translation *) = {
 
 /* --- blocks --- */
 
-/* Does it name a floating-point register? See format.def. */
-static bool is_fp(const struct insn *i)
+static void do_fflags(struct translation *t)
 {
-    return strpbrk(rv64_formats[rv64_rows[i->row].format].text, "DSTR") != NULL;
-}
-
-/* Left to the interpreter. */
-static bool is_step(const struct translation *t, const struct insn *i)
-{
-    if (!i->legal || (!t->r->fp && is_fp(i)))
-        return true;
-    enum rv64_format f = rv64_rows[i->row].format;
-    return rv64_formats[f].flow == FLOW_END && f != FORMAT_J && f != FORMAT_JR;
+    const struct op *op   = &t->i->op;
+    unsigned         how  = (unsigned)bits(t->i->word, 13, 12); /* 1 write, 2 set, 3 clear */
+    bool             imm  = bits(t->i->word, 14, 14);
+    ir_val           with = imm ? constant(t, op->rs1) : get_x(t, op->rs1);
+    bool             asks = bits(t->i->word, 11, 7) != 0 || how != 1;
+    ir_val           was  = asks ? code_get_flags(t->c) : with;
+    if (how == 2)
+        with = OR(was, with);
+    else if (how == 3)
+        with = ANDN(was, with);
+    if (how == 1 || op->rs1)
+        code_set_flags(t->c, with);
+    set_x(t, (u8)bits(t->i->word, 11, 7), was);
 }
 
 static void one(struct translation *t)
@@ -459,6 +492,10 @@ static void one(struct translation *t)
     u32 point = code_point(t->c);
     if (is_step(t, t->i)) {
         step_at(t, HERE);
+        return;
+    }
+    if (is_fflags(t->i)) {
+        do_fflags(t);
         return;
     }
     t->fallback = is_fp(t->i) && !code_has_fp();
@@ -480,7 +517,7 @@ static u32 block_length(const struct translation *t, u32 half)
             return n;
         n++;
         half += i->length / 2;
-        if (rv64_formats[rv64_rows[i->row].format].flow != FLOW_PLAIN)
+        if (ends(i) || rv64_rows[i->row].format == FORMAT_B)
             return n;
     } while (half < HALVES && t->at[half] && !has(t->leads, half));
     return n;
