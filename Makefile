@@ -119,6 +119,7 @@ bench:
 	@$(MAKE) -s all
 	@tools/guest build/guest
 	@bench/run
+	@bench/processes
 
 # The manual page and the shells' completions come from the command's own table of verbs.
 DOCS := $(BUILD)/man/guise.1 $(BUILD)/completion/guise.bash $(BUILD)/completion/_guise
