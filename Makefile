@@ -133,12 +133,13 @@ $(BUILD)/completion/_guise: $(BUILD)/guise
 
 install: all docs
 	install -Dm755 $(BUILD)/guise $(DESTDIR)$(PREFIX)/bin/guise
+	install -Dm755 $(BUILD)/guise-user $(DESTDIR)$(PREFIX)/bin/guise-user
 	install -Dm644 $(BUILD)/man/guise.1 $(DESTDIR)$(PREFIX)/share/man/man1/guise.1
 	install -Dm644 $(BUILD)/completion/guise.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guise
 	install -Dm644 $(BUILD)/completion/_guise $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guise
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise share/man/man1/guise.1 \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise bin/guise-user share/man/man1/guise.1 \
 	    share/bash-completion/completions/guise share/zsh/site-functions/_guise)
 
 clean:

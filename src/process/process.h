@@ -44,10 +44,12 @@ struct sig_stack {
 };
 
 struct options {
-    const char *root;   /* looked into first for absolute paths; NULL: none */
-    const char *argv0;  /* NULL: the path */
-    bool        strace; /* each system call to stderr */
-    bool        interp; /* the interpreter instead of the translator */
+    const char *root;      /* looked into first for absolute paths; NULL: none */
+    const char *argv0;     /* NULL: the path */
+    bool        by_kernel; /* binfmt_misc started us, and will start what we execute */
+    int         exec_fd;   /* the program, already open; -1: open the path */
+    bool        strace;    /* each system call to stderr */
+    bool        interp;    /* the interpreter instead of the translator */
 };
 
 struct program {

@@ -68,7 +68,7 @@ static int create(struct program **out, const struct options *options, struct er
 
 static int open_program(struct program *p, const char *path, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = p->options.exec_fd >= 0 ? p->options.exec_fd : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, errno, "open '%s'", path);
     p->exe = realpath(path, NULL);
@@ -170,7 +170,7 @@ static int exec_depth(struct thread *t, const char *path, char **argv, char **en
     char           head[260] = "", name[256], arg[256], real[4096];
     cleanup_fd int fd        = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t        n         = fd < 0 ? 0 : read(fd, head, sizeof(head) - 1);
-    if (n >= 0 && !access(path, X_OK)) {
+    if (n >= 0 && !access(path, X_OK) && !t->program->options.by_kernel) {
         if (elf_is_ours((const u8 *)head, (u64)n))
             return exec_foreign(t, path, argv, envp);
         if (depth && script_line(head, name, arg, sizeof(name))) {

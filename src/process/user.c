@@ -1,7 +1,9 @@
 /* process/user.c - guise-user: runs one program of riscv64 in place, for binfmt_misc and shells. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "process/kind.h"
@@ -37,12 +39,35 @@ static int take(struct options *o, char **w)
     return 1;
 }
 
+/* The kernel's binfmt_misc with the flags P and O: PROGRAM ARGV0 ARGUMENT..., no options, and the
+ * program open. */
+static int from_kernel(char **argv, struct err *err)
+{
+    struct options o = {.strace = getenv("GUISE_STRACE"), .by_kernel = true};
+    char           fd_path[64];
+    const char    *path = argv[1];
+    u64            fd   = getauxval(AT_EXECFD);
+    if (access(path, R_OK) && fd) {
+        snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%llu", (unsigned long long)fd);
+        path = fd_path;
+    }
+    o.exec_fd = fd ? (int)fd : -1;
+    return program_run(path, argv + 2, environ, &o, err);
+}
+
+static int told(int rc, const struct err *err)
+{
+    fprintf(stderr, "guise-user: %s\n", err->text);
+    return rc == -ENOENT ? EXIT_NOT_FOUND : rc == -ENOEXEC || rc == -EACCES ? EXIT_CANNOT : EXIT_US;
+}
+
 int guise_user_main(int argc, char **argv)
 {
-    struct options o   = {0};
+    struct options o   = {.exec_fd = -1};
     struct err     err = {0};
     char         **w   = argv + 1;
-    (void)argc;
+    if (getauxval(AT_FLAGS) & 1 && argc > 2)
+        return told(from_kernel(argv, &err), &err);
     while (*w && (*w)[0] == '-') {
         if (!strcmp(*w, "--help"))
             return usage(stdout, 0);
@@ -59,7 +84,5 @@ int guise_user_main(int argc, char **argv)
     const char *path = w[0];
     if (o.argv0)
         w[0] = (char *)o.argv0;
-    int rc = program_run(path, w, environ, &o, &err);
-    fprintf(stderr, "guise-user: %s\n", err.text);
-    return rc == -ENOENT ? EXIT_NOT_FOUND : rc == -ENOEXEC || rc == -EACCES ? EXIT_CANNOT : EXIT_US;
+    return told(program_run(path, w, environ, &o, &err), &err);
 }

@@ -79,3 +79,28 @@ def test_as_an_instance(tmp_path, guise):
     assert guise("stop", "sleeper")[0] == 0
     assert guise("wait", "sleeper")[1].strip() == str(128 + 15)
     assert guise("rm", "sleeper")[0] == 0
+
+
+def test_started_by_the_kernel(tmp_path):
+    """binfmt_misc of a user namespace of its own: the host's stays as it is."""
+    program = build(tmp_path, CROSS, "says", "-static")
+    if run("unshare", "-Urm", "mount", "-t", "binfmt_misc", "x", "/proc/sys/fs/binfmt_misc")[0]:
+        pytest.skip("this kernel has no binfmt_misc in user namespaces")
+    (tmp_path / "jail").mkdir()
+    shutil.copy(program, tmp_path / "jail" / "says")
+    script = f"""
+        mount -t binfmt_misc x /proc/sys/fs/binfmt_misc || exit 9
+        export COLOR=green
+        cd {tmp_path}
+        {BUILD}/guise binfmt status && exit 8
+        {BUILD}/guise binfmt install || exit 7
+        {BUILD}/guise binfmt status | grep -q '^flags: POCF' || exit 6
+        {program} --strace b; echo $?
+        bash -c 'exec -a other {program}'; echo $?
+        chroot jail /says
+        {BUILD}/guise binfmt remove || exit 5
+        {program} 2>/dev/null; echo $?"""
+    status, out, err = run("unshare", "-Urm", "sh", "-c", script)
+    here = str(tmp_path)
+    assert (status, out) == (0, f"not installed\n[--strace] [b] green {here}\n6\ngreen {here}\n4\n"
+                                f"green /\n126\n"), err
