@@ -1,5 +1,6 @@
 /* bench/programs.c - small programs of different costs, each with a fixed amount of work and a
- * checksum that must be the same everywhere: programs NAME [TIMES]. Built alike for each machine. */
+ * checksum that must be the same everywhere: programs NAME [TIMES]. Built alike for each machine.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdint.h>
@@ -82,10 +83,14 @@ static u64 aes(u64 times)
         for (unsigned j = 0; j < 256; j++)
             t[i][j] = (u32)rnd();
     for (u64 n = 0; n < times; n++) {
-        u32 a = t[0][s[0] & 255] ^ t[1][s[1] >> 8 & 255] ^ t[2][s[2] >> 16 & 255] ^ t[3][s[3] >> 24];
-        u32 b = t[0][s[1] & 255] ^ t[1][s[2] >> 8 & 255] ^ t[2][s[3] >> 16 & 255] ^ t[3][s[0] >> 24];
-        u32 c = t[0][s[2] & 255] ^ t[1][s[3] >> 8 & 255] ^ t[2][s[0] >> 16 & 255] ^ t[3][s[1] >> 24];
-        u32 d = t[0][s[3] & 255] ^ t[1][s[0] >> 8 & 255] ^ t[2][s[1] >> 16 & 255] ^ t[3][s[2] >> 24];
+        u32 a =
+            t[0][s[0] & 255] ^ t[1][s[1] >> 8 & 255] ^ t[2][s[2] >> 16 & 255] ^ t[3][s[3] >> 24];
+        u32 b =
+            t[0][s[1] & 255] ^ t[1][s[2] >> 8 & 255] ^ t[2][s[3] >> 16 & 255] ^ t[3][s[0] >> 24];
+        u32 c =
+            t[0][s[2] & 255] ^ t[1][s[3] >> 8 & 255] ^ t[2][s[0] >> 16 & 255] ^ t[3][s[1] >> 24];
+        u32 d =
+            t[0][s[3] & 255] ^ t[1][s[0] >> 8 & 255] ^ t[2][s[1] >> 16 & 255] ^ t[3][s[2] >> 24];
         s[0] = a + (u32)n, s[1] = b, s[2] = c, s[3] = d;
     }
     return s[0] ^ s[1] ^ s[2] ^ s[3];
@@ -161,15 +166,20 @@ static u64 linpack(u64 times)
 /* Singles: a filter. */
 static u64 filter(u64 times)
 {
-    static float x[1024], y[1024];
-    float        sum = 0;
+    static float                x[1024], y[1024];
+    static const volatile float factors[8] = {0.02f, 0.03f, 0.05f, 0.08f,
+                                              0.13f, 0.1f,  0.04f, 0.01f};
+    float                       c[8];
+    float                       sum = 0;
+    for (unsigned k = 0; k < 8; k++)
+        c[k] = factors[k];
     for (unsigned i = 0; i < 1024; i++)
         x[i] = (float)(rnd() >> 40) / 16777216.0f;
     while (times--) {
         for (unsigned i = 8; i < 1024; i++) {
             float s = 0;
             for (unsigned k = 0; k < 8; k++)
-                s += x[i - k] * (0.02f * (float)k);
+                s += x[i - k] * c[k];
             y[i] = s * 0.5f + y[i - 1] * 0.25f;
         }
         sum += y[1023];
@@ -224,7 +234,7 @@ static __attribute__((noinline)) u64 minus(u64 a)
 static u64 calls(u64 times)
 {
     static u64 (*volatile const table[])(u64) = {plus, twist, minus, plus};
-    u64 a                                      = 1;
+    u64 a                                     = 1;
     for (u64 i = 0; i < times; i++)
         a = table[(a ^ i) & 3](a);
     return a;
@@ -277,9 +287,9 @@ static u64 syscalls(u64 times)
 static u64 bytecode(u64 times)
 {
     enum { PUSH, ADD, SUB, JNZ, DUP, DROP, SWAP, HALT };
-    static const u8 code[] = {PUSH, 0,  PUSH, 100, SWAP, PUSH, 3,   ADD, SWAP, PUSH,
-                              1,    SUB, DUP, JNZ, 4,    DROP, HALT};
-    u64 sum = 0;
+    static const u8 code[] = {PUSH, 0, PUSH, 100, SWAP, PUSH, 3,    ADD, SWAP,
+                              PUSH, 1, SUB,  DUP, JNZ,  4,    DROP, HALT};
+    u64             sum    = 0;
     while (times--) {
         u64      stack[16];
         unsigned sp = 0, pc = 0;
@@ -327,10 +337,10 @@ static const struct {
     u64 (*run)(u64);
     u64 times;
 } programs[] = {
-    {"sha256", sha256, 600000},    {"aes", aes, 40000000},        {"nbody", nbody, 2000000},
-    {"mandelbrot", mandelbrot, 4000}, {"linpack", linpack, 900},  {"filter", filter, 20000},
-    {"chase", chase, 60000000},    {"fib", fib, 1200},            {"calls", calls, 120000000},
-    {"strsort", strsort, 250},     {"memops", memops, 60000},     {"syscalls", syscalls, 2000000},
+    {"sha256", sha256, 600000},       {"aes", aes, 40000000},    {"nbody", nbody, 2000000},
+    {"mandelbrot", mandelbrot, 4000}, {"linpack", linpack, 900}, {"filter", filter, 20000},
+    {"chase", chase, 60000000},       {"fib", fib, 1200},        {"calls", calls, 120000000},
+    {"strsort", strsort, 250},        {"memops", memops, 60000}, {"syscalls", syscalls, 2000000},
     {"bytecode", bytecode, 300000},
 };
 

@@ -117,26 +117,28 @@ void         code_destroy(struct code *);
 void         code_begin(struct code *);             /* with one block open, not yet a label */
 void         code_optimise(struct code *, bool on); /* on from the start */
 
-ir_val   code_const(struct code *, u64);
-ir_val   code_op(struct code *, enum ir_op, ir_val a, ir_val b);
-ir_val   code_op1(struct code *, enum ir_op, ir_val a);
-ir_val   code_select(struct code *, ir_val cond, ir_val yes, ir_val no);
-ir_val   code_get(struct code *, unsigned var);
-void     code_set(struct code *, unsigned var, ir_val);
-ir_val   code_load(struct code *, enum ir_type, ir_val base, i32 off);
-void     code_store(struct code *, enum ir_type, ir_val base, i32 off, ir_val);
-ir_val   code_fp(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, ir_val c, u32 which,
-                 unsigned var);         /* a SET of var to it must follow */
-ir_val   code_get_flags(struct code *); /* of floating point: FGETFLAGS */
-void     code_set_flags(struct code *, ir_val);
-bool     code_has_fp(void);                          /* this host does code_fp's operations */
-bool     code_is_boxed(const struct code *, ir_val); /* surely */
-ir_val   code_peek(struct code *, enum ir_type, i32 off);
-void     code_help(struct code *, u32 which);
-void     code_fence(struct code *);
-void     code_mark(struct code *, u32 tag); /* of the sites that follow */
-void     code_poll(struct code *, u32 units, u64 cookie);
-void     code_count(struct code *, u32 units);
+ir_val code_const(struct code *, u64);
+ir_val code_op(struct code *, enum ir_op, ir_val a, ir_val b);
+ir_val code_op1(struct code *, enum ir_op, ir_val a);
+ir_val code_select(struct code *, ir_val cond, ir_val yes, ir_val no);
+ir_val code_get(struct code *, unsigned var);
+void   code_set(struct code *, unsigned var, ir_val);
+ir_val code_load(struct code *, enum ir_type, ir_val base, i32 off);
+void   code_store(struct code *, enum ir_type, ir_val base, i32 off, ir_val);
+ir_val code_fp(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, ir_val c, u32 which,
+               unsigned var);         /* a SET of var to it must follow */
+ir_val code_get_flags(struct code *); /* of floating point: FGETFLAGS */
+void   code_set_flags(struct code *, ir_val);
+ir_val code_quiet(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, u32 kind, u64 cookie,
+                  u32 units);                      /* FQUIETLT, FQUIETLE */
+bool   code_has_fp(void);                          /* this host does code_fp's operations */
+bool   code_is_boxed(const struct code *, ir_val); /* surely */
+ir_val code_peek(struct code *, enum ir_type, i32 off);
+void   code_help(struct code *, u32 which);
+void   code_fence(struct code *);
+void   code_mark(struct code *, u32 tag); /* of the sites that follow */
+void   code_poll(struct code *, u32 units, u64 cookie);
+void   code_count(struct code *, u32 units);
 ir_label code_label(struct code *);
 void     code_place(struct code *,
                     ir_label); /* ends the block before it, which must not fall through */

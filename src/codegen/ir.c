@@ -291,6 +291,18 @@ void code_set_flags(struct code *c, ir_val v)
     add(c, (struct ir){.op = IR_FSETFLAGS, .a = v.id});
 }
 
+ir_val code_quiet(struct code *c, enum ir_op op, enum ir_type type, ir_val a, ir_val b, u32 kind,
+                  u64 cookie, u32 units)
+{
+    return (ir_val){add(c, (struct ir){.op   = (u8)op,
+                                       .type = (u8)type,
+                                       .a    = a.id,
+                                       .b    = b.id,
+                                       .c    = units,
+                                       .tag  = kind,
+                                       .imm  = (i64)cookie})};
+}
+
 bool code_is_boxed(const struct code *c, ir_val v)
 {
     const struct ir *i = &c->ir[v.id];

@@ -556,7 +556,7 @@ void host_branch(struct gen *g, const struct ir *i, u32 next)
         host_jump(g, i->c);
 }
 
-static u32 add_link(struct gen *g, u64 cookie, u32 kind, u32 where)
+u32 x64_add_link(struct gen *g, u64 cookie, u32 kind, u32 where)
 {
     u32               number = g->k->links.n;
     struct code_link *l      = table_add(&g->k->links);
@@ -572,7 +572,7 @@ void host_exit(struct gen *g, const struct ir *i)
     u32 where = x_jmp(&g->e);
     x64_add_stub(g, (struct stub){.kind   = STUB_LINK,
                                   .at     = where,
-                                  .number = add_link(g, (u64)i->imm, i->b, where)});
+                                  .number = x64_add_link(g, (u64)i->imm, i->b, where)});
 }
 
 void host_exit_to(struct gen *g, const struct ir *i)
@@ -603,7 +603,7 @@ void host_poll(struct gen *g, const struct ir *i)
     x64_add_stub(g, (struct stub){.kind   = STUB_POLL,
                                   .at     = where,
                                   .units  = i->b,
-                                  .number = add_link(g, (u64)i->imm, CODE_POLLED, where)});
+                                  .number = x64_add_link(g, (u64)i->imm, CODE_POLLED, where)});
 }
 
 /* --- stubs --- */
@@ -643,6 +643,9 @@ void host_stubs(struct gen *g)
         case STUB_NAN:
             x64_fp_nan(g, s);
             break;
+        case STUB_QUIET:
+            x64_fp_flags_back(g); /* and on */
+            __attribute__((fallthrough));
         case STUB_POLL:
             x_alu_imm(&g->e, OP_W, ALU_ADD, R14, (i32)s->units);
             gen_leave_places(g);

@@ -14,6 +14,7 @@ static inline i32 x64_ctx_off(const struct code_cache *k, size_t member)
 /* x64.c */
 struct loc x64_operand(struct gen *, u32 v); /* register, memory, or a short constant */
 void       x64_call_out(struct gen *, u32 site);
+u32        x64_add_link(struct gen *, u64 cookie, u32 kind, u32 where);
 
 /* x64_mem.c */
 void       x64_add_stub(struct gen *, struct stub);
@@ -24,6 +25,7 @@ void       x64_peek(struct gen *, u32 index, const struct ir *);
 void       x64_stub_access(struct gen *, const struct stub *);
 
 /* x64_fp.c */
+void x64_fp_flags_back(struct gen *); /* as the last FGETFLAGS found them */
 void x64_fp_op(struct gen *, u32 index);
 void x64_fp_move(struct gen *, u8 dst, struct loc src);
 void x64_fp_store(struct emit *, u8 reg, i32 off);

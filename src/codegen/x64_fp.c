@@ -275,6 +275,40 @@ static void do_compare(struct gen *g, u32 index, const struct ir *i)
     gen_is_in(g, index, r);
 }
 
+/* A single that is not boxed is taken for unordered too: the client's way is always right. */
+static void do_quiet(struct gen *g, u32 index, const struct ir *i)
+{
+    u8           a = operand(g, i->a), b = operand(g, i->b), r = gen_temp(g), t = box_temp(g, i);
+    u32          where[3] = {0}, n = 0;
+    struct emit *e      = &g->e;
+    const u32    vals[] = {i->a, i->b};
+    const u8     regs[] = {a, b};
+    for (unsigned k = 0; k < 2 && i->type == IR_F32; k++)
+        if (!code_is_boxed(g->c, (ir_val){vals[k]})) {
+            vex_rr(e, vpextrd, regs[k], 0, t);
+            x8(e, 1);
+            x_alu_imm(e, 0, ALU_CMP, t, -1);
+            where[n++] = x_jcc(e, CC_NE);
+        }
+    vex_rr(e, (struct vex){i->type == IR_F32 ? 0 : PP_66, MAP_0F, 0, 0x2e}, b, 0, a);
+    where[n++] = x_jcc(e, CC_P);
+    x_rr(e, OP_8 | OP_0F | 0x90 | (i->op == IR_FQUIETLT ? CC_A : CC_AE), 0, r);
+    x_rr(e, OP_8 | OP_0F | 0xb6, r, r);
+    for (unsigned k = 0; k < n; k++)
+        x64_add_stub(g, (struct stub){.kind   = STUB_QUIET,
+                                      .at     = where[k],
+                                      .units  = i->c,
+                                      .number = x64_add_link(g, (u64)i->imm, i->tag, where[k])});
+    gen_used(g, i->a);
+    gen_used(g, i->b);
+    gen_is_in(g, index, r);
+}
+
+void x64_fp_flags_back(struct gen *g)
+{
+    x_rm(&g->e, OP_0F | 0xae, 2, CTX(g->k, data));
+}
+
 static void do_convert(struct gen *g, u32 index, const struct ir *i)
 {
     bool      widen = i->op == IR_FWIDEN;
@@ -400,14 +434,15 @@ static void do_flags(struct gen *g, u32 index, const struct ir *i)
 void x64_fp_op(struct gen *g, u32 index)
 {
     static void (*const ops[IR_OPS])(struct gen *, u32, const struct ir *) = {
-        [IR_FADD] = do_binary,     [IR_FSUB] = do_binary,    [IR_FMUL] = do_binary,
-        [IR_FDIV] = do_binary,     [IR_FMIN] = do_extreme,   [IR_FMAX] = do_extreme,
-        [IR_FSQRT] = do_sqrt,      [IR_FMADD] = do_fused,    [IR_FMSUB] = do_fused,
-        [IR_FNMADD] = do_fused,    [IR_FNMSUB] = do_fused,   [IR_FEQ] = do_compare,
-        [IR_FLT] = do_compare,     [IR_FLE] = do_compare,    [IR_FWIDEN] = do_convert,
-        [IR_FNARROW] = do_convert, [IR_FTO32] = do_to_int,   [IR_FTO64] = do_to_int,
-        [IR_FBITS] = do_bits,      [IR_FNEG] = do_sign,      [IR_FFROM64] = do_from_int,
-        [IR_FOFBITS] = do_bits,    [IR_FABS] = do_sign,      [IR_FMOV] = do_sign,
-        [IR_FGETFLAGS] = do_flags, [IR_FSETFLAGS] = do_flags};
+        [IR_FADD] = do_binary,     [IR_FSUB] = do_binary,     [IR_FMUL] = do_binary,
+        [IR_FDIV] = do_binary,     [IR_FMIN] = do_extreme,    [IR_FMAX] = do_extreme,
+        [IR_FSQRT] = do_sqrt,      [IR_FMADD] = do_fused,     [IR_FMSUB] = do_fused,
+        [IR_FNMADD] = do_fused,    [IR_FNMSUB] = do_fused,    [IR_FEQ] = do_compare,
+        [IR_FLT] = do_compare,     [IR_FLE] = do_compare,     [IR_FWIDEN] = do_convert,
+        [IR_FNARROW] = do_convert, [IR_FTO32] = do_to_int,    [IR_FTO64] = do_to_int,
+        [IR_FBITS] = do_bits,      [IR_FNEG] = do_sign,       [IR_FFROM64] = do_from_int,
+        [IR_FOFBITS] = do_bits,    [IR_FABS] = do_sign,       [IR_FMOV] = do_sign,
+        [IR_FGETFLAGS] = do_flags, [IR_FSETFLAGS] = do_flags, [IR_FQUIETLT] = do_quiet,
+        [IR_FQUIETLE] = do_quiet};
     ops[g->c->ir[index].op](g, index, &g->c->ir[index]);
 }

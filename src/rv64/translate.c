@@ -523,6 +523,35 @@ static u32 block_length(const struct translation *t, u32 half)
     return n;
 }
 
+/* frflags r; flt or fle; fsflags r: how compilers compare without a flag. Without the last, which
+ * takes longer than all the rest. Returns how many half words were done, or 0. */
+static u32 quiet_comparison(struct translation *t, u32 half, u32 remaining)
+{
+    const struct insn *i[3];
+    u32                at = half;
+    for (unsigned k = 0; k < 3; k++) {
+        if (at >= HALVES || !t->at[at] || (k && has(t->leads, at)))
+            return 0;
+        i[k] = &t->insns[t->at[at] - 1];
+        at += i[k]->length / 2;
+    }
+    bool lt = i[1]->row == INSN_flt_d || i[1]->row == INSN_flt_s;
+    bool le = i[1]->row == INSN_fle_d || i[1]->row == INSN_fle_s;
+    u8   r  = i[0]->op.rd;
+    if (!t->r->fp || !code_has_fp() || !is_fflags(i[0]) || i[0]->row != INSN_csrrs ||
+        i[0]->op.rs1 || r == 0 || r > 31 || !i[1]->legal || !(lt || le) || i[1]->op.rd == r ||
+        !is_fflags(i[2]) || i[2]->row != INSN_csrrw || i[2]->op.rs1 != r || (i[2]->word >> 7 & 31))
+        return 0;
+    enum ir_type type = i[1]->row == INSN_flt_s || i[1]->row == INSN_fle_s ? IR_F32 : IR_F64;
+    ir_val a = code_get(t->c, VAR_F0 + i[1]->op.rs1), b = code_get(t->c, VAR_F0 + i[1]->op.rs2);
+    ir_val was = code_get_flags(t->c);
+    ir_val is  = code_quiet(t->c, lt ? IR_FQUIETLT : IR_FQUIETLE, type, a, b, EXIT_STEP,
+                            t->base + 2 * half, t->h->config.user ? 0 : remaining);
+    set_x(t, r, was);
+    set_x(t, i[1]->op.rd, is);
+    return at - half;
+}
+
 static void block(struct translation *t, u32 half, bool polls)
 {
     u32 n = block_length(t, half), done = 0;
@@ -536,9 +565,11 @@ static void block(struct translation *t, u32 half, bool polls)
         t->i   = &t->insns[t->at[half] - 1];
         t->off = 2 * half;
         code_mark(t->c, TAG(t->off, n - done));
-        one(t);
-        done++;
-        half += t->i->length / 2;
+        u32 quiet = quiet_comparison(t, half, n - done);
+        if (!quiet)
+            one(t);
+        done += quiet ? 3 : 1;
+        half += quiet ? quiet : t->i->length / 2;
     } while (!t->ended && half < HALVES && t->at[half] && !has(t->leads, half));
     if (!t->ended)
         go_to(t, t->base + 2 * half);
