@@ -30,7 +30,7 @@ work() {
 }
 files() { # on ext4: written, synced, read again from the disk
     head -c 1000000 /dev/urandom >/tmp/f && cp /tmp/f /mnt/f$(($1 %% 5)) && sync &&
-        echo 1 >/proc/sys/vm/drop_caches && cmp /tmp/f /mnt/f$(($1 %% 5))
+        echo 5 >/proc/sys/vm/drop_caches && cmp /tmp/f /mnt/f$(($1 %% 5))
 }
 blocks() { # the disk itself, around the cache; many requests at once
     head -c 1048576 /dev/urandom >/tmp/b

@@ -18,9 +18,9 @@ def test_output_and_status(guise, bare):
 
 def test_explain(guise, bare, tmp_path):
     answer = json.loads(guise("run", "--explain", "--json", bare))
-    assert (answer["kind"], answer["engine"]) == ("machine", "interp")
+    assert (answer["kind"], answer["engine"]) == ("machine", "jit")
     done = guise.run("run", "--engine", "steam", bare)
-    assert done.returncode == 125 and "interp" in done.stderr
+    assert done.returncode == 125 and "interp" in done.stderr and "jit" in done.stderr
     (tmp_path / "text").write_text("no kernel")
     assert guise.run("run", tmp_path / "text").returncode == 126
 

@@ -11,7 +11,7 @@ import pytest
 from terminal import Terminal
 
 VERBS = ("run create start ps logs attach stop kill pause resume wait stats inspect rm snapshot "
-         "restore events version help").split()
+         "restore events binfmt version help").split()
 
 
 def refused(done, status, *words):
