@@ -35,6 +35,7 @@ typedef struct {
 } ir_label;
 
 enum { CODE_VARS = 64, CODE_SEATS = 8 };
+#define CODE_NO_VAR (~0u)
 
 struct code_var {
     i32  home; /* its u64, from the state pointer */
@@ -93,7 +94,8 @@ struct code_frame {
     unsigned         page_bits, page_index_bits;
     /* A LOAD or STORE that is not that easy: ctx->addr, ctx->data. False: leave. */
     bool (*access)(void *state, const struct code_site *);
-    /* HELP: variables are at home, and are taken from there again. False: leave. */
+    /* HELP and what calls it: variables are at home, and are taken from there again. False: leave.
+     */
     bool (*help)(void *state, const struct code_site *);
 };
 
@@ -125,8 +127,10 @@ ir_val code_get(struct code *, unsigned var);
 void   code_set(struct code *, unsigned var, ir_val);
 ir_val code_load(struct code *, enum ir_type, ir_val base, i32 off);
 void   code_store(struct code *, enum ir_type, ir_val base, i32 off, ir_val);
-ir_val code_fp(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, ir_val c, u32 which,
-               unsigned var);         /* a SET of var to it must follow */
+/* Operations that may call help(which) instead, which puts the result into var: a SET of var to it
+ * must follow, unless var is CODE_NO_VAR. */
+ir_val code_calling(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, ir_val c,
+                    u32 which, u32 var);
 ir_val code_get_flags(struct code *); /* of floating point: FGETFLAGS */
 void   code_set_flags(struct code *, ir_val);
 ir_val code_quiet(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, u32 kind, u64 cookie,
@@ -134,6 +138,7 @@ ir_val code_quiet(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, u
 bool   code_has_fp(void);                          /* this host does code_fp's operations */
 bool   code_is_boxed(const struct code *, ir_val); /* surely */
 ir_val code_peek(struct code *, enum ir_type, i32 off);
+void   code_poke(struct code *, i32 off, ir_val); /* a u64 */
 void   code_help(struct code *, u32 which);
 void   code_fence(struct code *);
 void   code_mark(struct code *, u32 tag); /* of the sites that follow */
@@ -176,8 +181,8 @@ void code_link_set(struct code_cache *, u32 number, const void *entry); /* NULL:
 
 /* --- after leaving in the middle --- */
 
-/* Gives units back, from within access() or help(). */
-void code_uncount(struct code_context *, u32 units);
+/* Within access() or help(): the count, to be looked at and changed. */
+i64 *code_counter(struct code_context *);
 
 /* Copies what the region of SITE kept in registers home. */
 void code_sync_home(const struct code_cache *, void *state, u32 fn);

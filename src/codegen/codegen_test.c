@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "codegen/codegen.h"
+#include "codegen/ir.h"
 
 enum { N_VARS = 20, PAGES = 8, MEM = PAGES * 4096, JUMP_BITS = 4 };
 
@@ -73,10 +73,20 @@ static bool test_access(void *p, const struct code_site *s)
     return true;
 }
 
+/* An atomic access whose operands are variables: what says which. */
+#define ATOMIC(op, type, rd) ((u32)(op) | (u32)(type) << 8 | (u32)(rd) << 16)
+enum { ADDRESS, OPERAND, NEW, MAY_BE_RD }; /* variables: its operands; results go into others */
+
 static bool test_help(void *p, const struct code_site *s)
 {
     struct state *st = p;
-    st->vars[s->what % N_VARS] += s->tag;
+    u32           op = s->what & 0xff, type = s->what >> 8 & 0xff;
+    u64           at = st->vars[ADDRESS] % (MEM - 8), was = 0, b = extend(type, st->vars[OPERAND]);
+    memcpy(&was, st->mem + at, width_of(type));
+    was     = extend(type, was);
+    u64 now = ir_meaning(op, was, b, st->vars[NEW]);
+    memcpy(st->mem + at, &now, width_of(type));
+    st->vars[s->what >> 16] = op == IR_ACAS ? was != b : was;
     st->helped++;
     return !st->leave;
 }
@@ -153,6 +163,23 @@ static ir_val pick(struct code *c, const ir_val *vals, u32 n)
     return below(4) ? vals[below(n)] : code_const(c, corner());
 }
 
+/* Its operands are in variables too, for help. */
+static ir_val random_atomic(struct code *c, const ir_val *v, u32 n)
+{
+    enum ir_op   op   = IR_ALOAD + below(IR_ACAS - IR_ALOAD + 1);
+    enum ir_type type = below(2) ? IR_I32 : IR_I64;
+    u32          rd   = MAY_BE_RD + below(N_VARS - MAY_BE_RD);
+    ir_val       addr = code_op(c, IR_AND, pick(c, v, n), code_const(c, MEM / 2 - 8));
+    ir_val       b    = below(4) ? pick(c, v, n) : addr;
+    ir_val new        = pick(c, v, n);
+    code_set(c, ADDRESS, addr);
+    code_set(c, OPERAND, b);
+    code_set(c, NEW, new);
+    ir_val got = code_calling(c, op, type, addr, b, new, ATOMIC(op, type, rd), rd);
+    code_set(c, rd, got);
+    return got;
+}
+
 static void random_block(struct code *c)
 {
     blocks_made++;
@@ -171,6 +198,8 @@ static void random_block(struct code *c)
         else if (r == 9 || r == 11)
             n = had,
             code_store(c, below(IR_F32), address(c, pick(c, v, had)), offset(), pick(c, v, had));
+        else if (r == 13 && below(2))
+            v[had] = random_atomic(c, v, had);
         else if (op == IR_SELECT)
             v[had] = code_select(c, pick(c, v, had), pick(c, v, had), pick(c, v, had));
         else if (op == IR_NOT || op == IR_NEG || (op >= IR_SX8 && op <= IR_BSWAP))

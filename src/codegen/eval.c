@@ -22,6 +22,14 @@ static u32 find_block(const struct code *c, u32 l)
     return 0;
 }
 
+static u64 atomic(struct code_eval *e, const struct ir *i, u64 addr, u64 b, u64 c)
+{
+    u64 was = extended(i->type, e->load(e->ctx, i->type, addr));
+    b       = extended(i->type, b);
+    e->store(e->ctx, i->type, addr, ir_meaning(i->op, was, b, c));
+    return i->op == IR_ACAS ? was != b : was;
+}
+
 /* One operation. True: the region was left. *at is moved on. */
 static bool step(const struct code *c, struct code_eval *e, u64 *v, u32 *at)
 {
@@ -70,10 +78,20 @@ static bool step(const struct code *c, struct code_eval *e, u64 *v, u32 *at)
     case IR_STORE:
         e->store(e->ctx, i->type, a + (u64)i->imm, b);
         break;
+    case IR_ALOAD:
+    case IR_AADD:
+    case IR_ASWAP:
+    case IR_AAND:
+    case IR_AOR:
+    case IR_AXOR:
+    case IR_ACAS:
+        *r = atomic(e, i, a, b, ir_info[i->op].operands > 2 ? v[i->c] : 0);
+        break;
     case IR_BLOCK:
     case IR_FENCE:
     case IR_HELP:
-    case IR_PEEK: /* not in what is tested so */
+    case IR_PEEK:
+    case IR_POKE: /* not in what is tested so */
         break;
     default:
         *r = ir_meaning(i->op, a, b, ir_info[i->op].operands > 2 ? v[i->c] : 0);

@@ -173,10 +173,14 @@ bool gen_is_fp(const struct gen *g, u32 v)
     return ir_info[i->op].flags & IR_FP;
 }
 
+bool gen_is_temp(u8 reg)
+{
+    return memchr(host_temps, reg, HOST_TEMPS) || memchr(host_fp_temps, reg, HOST_TEMPS);
+}
+
 bool gen_is_free(const struct gen *g, u8 temp)
 {
-    return temp != NO_REG && g->owner[temp] == IR_NONE &&
-           (memchr(host_temps, temp, HOST_TEMPS) || memchr(host_fp_temps, temp, HOST_TEMPS));
+    return temp != NO_REG && g->owner[temp] == IR_NONE && gen_is_temp(temp);
 }
 
 /* Makes a temporary nobody's; its value stays known elsewhere. */
@@ -287,8 +291,7 @@ void gen_used(struct gen *g, u32 v)
         g->spills_over |= 1ull << x->slot; /* it may be read yet */
 }
 
-/* VAR is about to change: who still needs what it was gets a copy. */
-static void preserve(struct gen *g, unsigned var)
+void gen_preserve(struct gen *g, unsigned var)
 {
     u32 v         = g->holds[var];
     g->holds[var] = IR_NONE;
@@ -307,6 +310,7 @@ static void preserve(struct gen *g, unsigned var)
     u8 t = temp_for(g, v);
     host_move(g, t, was);
     gen_is_in(g, v, t);
+    g->locked &= ~(1u << t); /* it may go on to a spill slot */
 }
 
 u32 gen_next(const struct gen *g, u32 index)
@@ -319,10 +323,12 @@ u32 gen_next(const struct gen *g, u32 index)
 
 u8 gen_target(struct gen *g, u32 v, u8 prefer)
 {
-    u32              next = gen_next(g, v);
-    const struct ir *i    = &g->c->ir[next];
-    if (next < g->c->n && i->op == IR_SET && i->a == v && g->place[i->imm] != NO_REG) {
-        preserve(g, (unsigned)i->imm);
+    u32              next   = gen_next(g, v);
+    const struct ir *i      = &g->c->ir[next];
+    bool             is_set = next < g->c->n && i->op == IR_SET && i->a == v;
+    if (is_set)
+        gen_preserve(g, (unsigned)i->imm); /* also from help's writing it */
+    if (is_set && g->place[i->imm] != NO_REG) {
         g->holds[i->imm] = v;
         g->v[v].in       = (u32)i->imm;
         return g->place[i->imm];
@@ -343,7 +349,7 @@ static void do_set(struct gen *g, const struct ir *i)
             g->locked |= 1u << from.reg;
         else if (from.kind == LOC_MEM && g->place[var] == NO_REG)
             from = reg_loc(gen_reg(g, i->a));
-        preserve(g, var);
+        gen_preserve(g, var);
         if (g->place[var] != NO_REG)
             host_move(g, g->place[var], from);
         else
@@ -362,8 +368,9 @@ static void do_set(struct gen *g, const struct ir *i)
 /* The first of several gets their page even when it calls out. */
 static void note_near(struct gen *g, const struct ir *i, struct site_record *s)
 {
-    const struct near *near = s->help ? NULL : gen_near(g, i);
-    s->near                 = near && near->first == i;
+    bool               alone = i->op != IR_LOAD && i->op != IR_STORE;
+    const struct near *near  = alone ? NULL : gen_near(g, i);
+    s->near                  = near && near->first == i;
     if (s->near) {
         s->align = near->align;
         s->off   = (i32)i->imm;
@@ -379,7 +386,7 @@ u32 gen_site(struct gen *g, const struct ir *i, bool help)
     s->site.fn                 = g->fn;
     s->site.tag                = i->tag;
     s->site.what               = help ? (u32)i->imm : i->type;
-    s->site.store              = i->op == IR_STORE;
+    s->site.store              = i->op != IR_LOAD && i->op != IR_ALOAD;
     s->at                      = g->e.at;
     s->help                    = help;
     note_near(g, i, s);
@@ -475,7 +482,7 @@ static i64 label_behind(const struct gen *g, u32 index)
 static void preserve_all(struct gen *g)
 {
     for (unsigned i = 0; i < g->k->frame.n_vars; i++) {
-        preserve(g, i);
+        gen_preserve(g, i);
         g->locked = 0;
     }
 }
@@ -490,7 +497,7 @@ static void one(struct gen *g, u32 index)
     case IR_CONST:
         break;
     case IR_GET:
-        preserve(g, (unsigned)i->imm);
+        gen_preserve(g, (unsigned)i->imm);
         g->v[index].in   = (u32)i->imm;
         g->holds[i->imm] = index;
         break;

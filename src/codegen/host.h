@@ -101,6 +101,8 @@ u32          gen_site(struct gen *, const struct ir *, bool help);
 void         gen_leave_places(struct gen *);          /* to seats and homes */
 u32          gen_next(const struct gen *, u32 index); /* the operation behind it */
 bool         gen_is_free(const struct gen *, u8 temp);
+bool         gen_is_temp(u8 reg);
+void         gen_preserve(struct gen *, unsigned var); /* it changes: who needs it gets a copy */
 
 /* --- the back end --- */
 /* Registers are numbered as the host does; floating-point ones from HOST_FP on. */

@@ -10,11 +10,12 @@
 
 #include "base/alloc.h"
 
-#define PURE IR_PURE
-#define COMM IR_COMM
-#define BOOL IR_BOOL
-#define SX32 IR_SX
-#define FP   IR_FP
+#define PURE  IR_PURE
+#define COMM  IR_COMM
+#define BOOL  IR_BOOL
+#define SX32  IR_SX
+#define FP    IR_FP
+#define CALLS IR_CALLS
 const struct ir_info ir_info[IR_OPS] = {
 #define OP(name, operands, flags, ...) [IR_##name] = {#name, operands, flags},
 #include "codegen/ops.def"
@@ -25,6 +26,7 @@ const struct ir_info ir_info[IR_OPS] = {
 #undef BOOL
 #undef SX32
 #undef FP
+#undef CALLS
 
 u64 ir_meaning(enum ir_op op, u64 a, u64 b, u64 c)
 {
@@ -269,8 +271,8 @@ ir_val code_load(struct code *c, enum ir_type type, ir_val base, i32 off)
         c, (struct ir){.op = IR_LOAD, .type = (u8)type, .a = base.id, .tag = c->tag, .imm = off})};
 }
 
-ir_val code_fp(struct code *c, enum ir_op op, enum ir_type type, ir_val a, ir_val b, ir_val d,
-               u32 which, unsigned var)
+ir_val code_calling(struct code *c, enum ir_op op, enum ir_type type, ir_val a, ir_val b, ir_val d,
+                    u32 which, u32 var)
 {
     return (ir_val){add(c, (struct ir){.op   = (u8)op,
                                        .type = (u8)type,
@@ -320,6 +322,11 @@ void code_store(struct code *c, enum ir_type type, ir_val base, i32 off, ir_val 
 ir_val code_peek(struct code *c, enum ir_type type, i32 off)
 {
     return (ir_val){add(c, (struct ir){.op = IR_PEEK, .type = (u8)type, .imm = off})};
+}
+
+void code_poke(struct code *c, i32 off, ir_val v)
+{
+    add(c, (struct ir){.op = IR_POKE, .a = v.id, .imm = off});
 }
 
 void code_help(struct code *c, u32 which)

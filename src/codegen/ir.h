@@ -5,7 +5,7 @@
 
 #include "codegen/codegen.h"
 
-enum { IR_PURE = 1, IR_COMM = 2, IR_BOOL = 4, IR_SX = 8, IR_FP = 16 };
+enum { IR_PURE = 1, IR_COMM = 2, IR_BOOL = 4, IR_SX = 8, IR_FP = 16, IR_CALLS = 32 };
 #define IR_NONE (~0u)
 
 /* One operation. Its place in the list is the name of its value. */

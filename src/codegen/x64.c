@@ -473,6 +473,8 @@ void host_op(struct gen *g, u32 index)
     const struct ir *i             = &g->c->ir[index];
     if (i->op >= IR_FADD)
         x64_fp_op(g, index);
+    else if (i->op >= IR_ALOAD && i->op <= IR_ACAS)
+        x64_atomic(g, index, i);
     else if (unary[i->op])
         do_unary(g, index, i, unary[i->op]);
     else if (shifts[i->op].n || i->op == IR_ROL || i->op == IR_ROL32)
@@ -514,6 +516,9 @@ void host_op(struct gen *g, u32 index)
             break;
         case IR_HELP:
             x64_call_out(g, gen_site(g, i, true));
+            break;
+        case IR_POKE:
+            x64_poke(g, i);
             break;
         case IR_PEEK:
             x64_peek(g, index, i);
@@ -616,11 +621,29 @@ static void leave_by(struct gen *g, u32 number)
         host_fix(g, where, g->k->leave);
 }
 
+void x64_help_stub(struct gen *g, const struct ir *i, u32 where)
+{
+    u32 var = (u32)((u64)i->imm >> 32);
+    x64_add_stub(g, (struct stub){.kind   = STUB_HELP,
+                                  .at     = where,
+                                  .number = gen_site(g, i, true),
+                                  .off    = var == CODE_NO_VAR ? 0 : g->k->frame.vars[var].home});
+}
+
+void x64_stubs_back(struct gen *g, u32 from, u8 dst)
+{
+    for (u32 k = from; k < g->stubs.n; k++) {
+        g->stubs.at[k].back = g->e.at;
+        g->stubs.at[k].dst  = dst;
+    }
+}
+
 /* The client does the operation; its result is in a variable's home. */
 static void stub_help(struct gen *g, const struct stub *s)
 {
     x64_call_out(g, s->number);
-    host_move(g, s->dst, (struct loc){.kind = LOC_MEM, .off = s->off});
+    if (s->dst != NO_REG)
+        host_move(g, s->dst, (struct loc){.kind = LOC_MEM, .off = s->off});
     u32 back = x_jmp(&g->e);
     if (!g->e.full)
         host_fix(g, back, s->back);
@@ -666,9 +689,9 @@ void host_patch_jump(struct code_cache *k, u32 where, u32 to)
     __atomic_store_n((u32 *)(k->rw + where), rel, __ATOMIC_RELEASE);
 }
 
-void code_uncount(struct code_context *ctx, u32 units)
+i64 *code_counter(struct code_context *ctx)
 {
-    ctx->gpr[R14] += units;
+    return (i64 *)&ctx->gpr[R14];
 }
 
 const struct code_site *code_fault(struct code_cache *k, void *ucontext, void *state)

@@ -16,13 +16,22 @@ struct loc x64_operand(struct gen *, u32 v); /* register, memory, or a short con
 void       x64_call_out(struct gen *, u32 site);
 u32        x64_add_link(struct gen *, u64 cookie, u32 kind, u32 where);
 
+void x64_help_stub(struct gen *, const struct ir *, u32 where); /* of one that CALLS */
+void x64_stubs_back(struct gen *, u32 from, u8 dst);            /* stubs since FROM go on here */
+
+/* x64_atomic.c */
+void x64_atomic(struct gen *, u32 index, const struct ir *);
+
 /* x64_mem.c */
 void       x64_add_stub(struct gen *, struct stub);
 struct loc x64_ctx_loc(const struct gen *, size_t member);
 void       x64_load(struct gen *, u32 index, const struct ir *);
 void       x64_store(struct gen *, const struct ir *);
-void       x64_peek(struct gen *, u32 index, const struct ir *);
-void       x64_stub_access(struct gen *, const struct stub *);
+/* Looks [base + off] up in TABLE: PAGE becomes what makes host addresses. T is lost. */
+void x64_entry(struct gen *, u8 base, i32 off, u8 align, u32 table, u8 t, u8 page, u32 *miss);
+void x64_poke(struct gen *, const struct ir *);
+void x64_peek(struct gen *, u32 index, const struct ir *);
+void x64_stub_access(struct gen *, const struct stub *);
 
 /* x64_fp.c */
 void x64_fp_flags_back(struct gen *); /* as the last FGETFLAGS found them */

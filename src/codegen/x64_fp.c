@@ -105,27 +105,9 @@ void x64_fp_write(struct gen *g, enum ir_type type, u32 gs, u8 src, struct mem m
 
 /* --- stubs --- */
 
-static void stub_help(struct gen *g, const struct ir *i, u32 where)
-{
-    struct stub *s = table_add(&g->stubs);
-    s->kind        = STUB_HELP;
-    s->at          = where;
-    s->number      = gen_site(g, i, true);
-    s->off         = g->k->frame.vars[(u64)i->imm >> 32].home;
-}
-
 static u32 stubs_here(struct gen *g)
 {
     return g->stubs.n;
-}
-
-/* The stubs since FROM go on here, with the result in DST. */
-static void stubs_back(struct gen *g, u32 from, u8 dst)
-{
-    for (u32 k = from; k < g->stubs.n; k++) {
-        g->stubs.at[k].back = g->e.at;
-        g->stubs.at[k].dst  = dst;
-    }
 }
 
 /* A result that is a NaN becomes the canonical one. */
@@ -168,7 +150,7 @@ static void check_box(struct gen *g, const struct ir *i, u32 v, u8 reg, u8 t)
     vex_rr(&g->e, vpextrd, reg, 0, t);
     x8(&g->e, 1);
     x_alu_imm(&g->e, 0, ALU_CMP, t, -1);
-    stub_help(g, i, x_jcc(&g->e, CC_NE));
+    x64_help_stub(g, i, x_jcc(&g->e, CC_NE));
 }
 
 static u8 box_temp(struct gen *g, const struct ir *i)
@@ -192,7 +174,7 @@ static void do_binary(struct gen *g, u32 index, const struct ir *i)
     check_box(g, i, i->b, b, t);
     vex_rr(&g->e, scalar(i, binary_ops[i->op]), dst, a, b);
     check_nan(g, i, i->type, dst);
-    stubs_back(g, from, dst);
+    x64_stubs_back(g, from, dst);
 }
 
 static void do_sqrt(struct gen *g, u32 index, const struct ir *i)
@@ -204,7 +186,7 @@ static void do_sqrt(struct gen *g, u32 index, const struct ir *i)
     check_box(g, i, i->a, a, t);
     vex_rr(&g->e, scalar(i, 0x51), dst, a, a);
     check_nan(g, i, i->type, dst);
-    stubs_back(g, from, dst);
+    x64_stubs_back(g, from, dst);
 }
 
 /* Into a temporary, so that the operands are whole if the client must do it. */
@@ -224,8 +206,8 @@ static void do_fused(struct gen *g, u32 index, const struct ir *i)
     vex_rr(&g->e, vmovaps, r, 0, a);
     vex_rr(&g->e, (struct vex){PP_66, MAP_0F38, i->type == IR_F64, ops[i->op]}, r, b, c);
     vex_rr(&g->e, (struct vex){i->type == IR_F32 ? 0 : PP_66, MAP_0F, 0, 0x2e}, r, 0, r);
-    stub_help(g, i, x_jcc(&g->e, CC_P));
-    stubs_back(g, from, r);
+    x64_help_stub(g, i, x_jcc(&g->e, CC_P));
+    x64_stubs_back(g, from, r);
     gen_is_in(g, index, r);
 }
 
@@ -240,12 +222,12 @@ static void do_extreme(struct gen *g, u32 index, const struct ir *i)
     check_box(g, i, i->a, a, t);
     check_box(g, i, i->b, b, t);
     vex_rr(&g->e, (struct vex){i->type == IR_F32 ? 0 : PP_66, MAP_0F, 0, 0x2e}, a, 0, b);
-    stub_help(g, i, x_jcc(&g->e, CC_P));
+    x64_help_stub(g, i, x_jcc(&g->e, CC_P));
     vex_rr(&g->e, scalar(i, max ? 0x5f : 0x5d), r, a, b);
     u32 differ = x_jcc_short(&g->e, CC_NE);
     vex_rr(&g->e, max ? vandps : vorps, r, a, b);
     x_here(&g->e, differ);
-    stubs_back(g, from, r);
+    x64_stubs_back(g, from, r);
     gen_is_in(g, index, r);
 }
 
@@ -271,7 +253,7 @@ static void do_compare(struct gen *g, u32 index, const struct ir *i)
         x_rr(&g->e, OP_8 | OP_0F | 0x90 | (i->op == IR_FLT ? CC_A : CC_AE), 0, r);
     }
     x_rr(&g->e, OP_8 | OP_0F | 0xb6, r, r);
-    stubs_back(g, from, r);
+    x64_stubs_back(g, from, r);
     gen_is_in(g, index, r);
 }
 
@@ -323,7 +305,7 @@ static void do_convert(struct gen *g, u32 index, const struct ir *i)
     vex_rr(&g->e, vpcmpeqd, ones, ones, ones);
     vex_rr(&g->e, scalar(&as, 0x5a), dst, ones, a);
     check_nan(g, i, widen ? IR_F64 : IR_F32, dst);
-    stubs_back(g, from, dst);
+    x64_stubs_back(g, from, dst);
 }
 
 static void do_from_int(struct gen *g, u32 index, const struct ir *i)
@@ -347,10 +329,10 @@ static void do_to_int(struct gen *g, u32 index, const struct ir *i)
     check_box(g, i, i->a, a, t);
     vex_rr(&g->e, v, r, 0, a);
     x_alu_imm(&g->e, v.w ? OP_W : 0, ALU_CMP, r, 1); /* the least number says it does not fit */
-    stub_help(g, i, x_jcc(&g->e, CC_O));
+    x64_help_stub(g, i, x_jcc(&g->e, CC_O));
     if (!v.w)
         x_rr(&g->e, OP_W | 0x63, r, r);
-    stubs_back(g, from, r);
+    x64_stubs_back(g, from, r);
     gen_is_in(g, index, r);
 }
 
@@ -377,7 +359,7 @@ static void do_sign(struct gen *g, u32 index, const struct ir *i)
     if (i->op == IR_FMOV) {
         if (dst != a)
             vex_rr(&g->e, vmovaps, dst, 0, a);
-        stubs_back(g, from, dst);
+        x64_stubs_back(g, from, dst);
         return;
     }
     vex_rr(&g->e, vpcmpeqd, mask, mask, mask);
@@ -388,7 +370,7 @@ static void do_sign(struct gen *g, u32 index, const struct ir *i)
         x8(&g->e, 32);
     }
     vex_rr(&g->e, i->op == IR_FNEG ? vxorps : vandnps, dst, mask, a);
-    stubs_back(g, from, dst);
+    x64_stubs_back(g, from, dst);
 }
 
 /* Between MXCSR's flags (AMD64 Manual 1, 4.2.2) and the five bits. */

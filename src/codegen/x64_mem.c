@@ -36,7 +36,7 @@ struct checked {
 };
 
 /* Looks [base + off] up in TABLE: PAGE becomes what makes host addresses. T is lost. */
-static void x_entry(struct gen *g, u8 base, i32 off, u8 align, u32 table, u8 t, u8 page, u32 *miss)
+void x64_entry(struct gen *g, u8 base, i32 off, u8 align, u32 table, u8 t, u8 page, u32 *miss)
 {
     const struct code_frame *f    = &g->k->frame;
     struct emit             *e    = &g->e;
@@ -58,7 +58,7 @@ static void x_entry(struct gen *g, u8 base, i32 off, u8 align, u32 table, u8 t, 
 static u8 look_up(struct gen *g, u8 base, i32 off, u8 align, u32 table, u32 *miss)
 {
     u8 t = gen_temp(g), page = gen_temp(g);
-    x_entry(g, base, off, align, table, t, page, miss);
+    x64_entry(g, base, off, align, table, t, page, miss);
     return page;
 }
 
@@ -76,6 +76,7 @@ static struct checked check_first(struct gen *g, const struct ir *i, u8 base, st
     g->locked &= ~(1u << t | 1u << other);
     u8 page  = look_up(g, base, s->lo, s->align, table, &miss);
     s->begun = true;
+    s->first = i;
     gen_is_in(g, g->c->n + (u32)(s - g->near), page);
     return (struct checked){indexed(base, page, 0, (i32)i->imm), 0, miss, across, page, NO_REG};
 }
@@ -204,7 +205,7 @@ static void stub_look(struct gen *g, const struct stub *s)
            (s->data.kind == LOC_REG && t == s->data.reg))
         t = t == RBX ? RSI : (u8)(t + 1);
     x_rm(e, OP_W | 0x89, t, CTX(g->k, page));
-    x_entry(g, s->addr, s->off, forms[s->type].align, table, t, s->own, &miss);
+    x64_entry(g, s->addr, s->off, forms[s->type].align, table, t, s->own, &miss);
     if (!s->store && s->dst >= HOST_FP)
         x64_fp_read(g, s->type, 0, s->dst, m, s->ones);
     else if (!s->store)
@@ -246,6 +247,15 @@ void x64_stub_access(struct gen *g, const struct stub *s)
     u32 back = x_jmp(e);
     if (!e->full)
         host_fix(g, back, s->back);
+}
+
+void x64_poke(struct gen *g, const struct ir *i)
+{
+    struct loc v = x64_operand(g, i->a);
+    if (v.kind == LOC_MEM)
+        v = (struct loc){.kind = LOC_REG, .reg = gen_reg(g, i->a)};
+    host_store_home(g, (i32)i->imm, v);
+    gen_used(g, i->a);
 }
 
 void x64_peek(struct gen *g, u32 index, const struct ir *i)

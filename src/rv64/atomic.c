@@ -20,9 +20,8 @@ bool rv64_lr(struct rv64_hart *h, gva addr, unsigned width, unsigned rd)
         return false;
     u64 val           = width == 4 ? (u64)(i64)(i32)__atomic_load_n((u32 *)p, __ATOMIC_SEQ_CST)
                                    : __atomic_load_n((u64 *)p, __ATOMIC_SEQ_CST);
-    h->reserved       = pa;
+    h->reserved       = addr | (width == 4 ? RV64_RESERVED_WORD : 0);
     h->reserved_value = val;
-    h->reserved_width = (u8)width;
     set_rd(h, rd, val);
     return true;
 }
@@ -44,8 +43,8 @@ bool rv64_sc(struct rv64_hart *h, gva addr, unsigned width, u64 val, unsigned rd
     void *p = rv64_atomic_ptr(h, addr, width, ACCESS_STORE, &pa);
     if (!p)
         return false;
-    bool ok =
-        h->reserved == pa && h->reserved_width == width && swap(p, width, h->reserved_value, val);
+    bool ok = h->reserved == (addr | (width == 4 ? RV64_RESERVED_WORD : 0)) &&
+              swap(p, width, h->reserved_value, val);
     h->reserved = ~0ull;
     set_rd(h, rd, !ok);
     return true;

@@ -310,18 +310,38 @@ static void set_satp(struct rv64_hart *h, u64 v)
 /* --- the table --- */
 
 struct csr {
-    u16 number, count;
     u16 offset; /* of a plain one's member; 0: functions */
     u64 writable;
     u64 (*get)(struct rv64_hart *);
     void (*set)(struct rv64_hart *, u64);
 };
 
+enum {
+    NO_CSR,
+#define PLAIN(number, name, ...) ROW_##name,
+#define FN(number, name)         ROW_##name,
+#define ZERO(first, count, name) ROW_##name,
+#include "rv64/csr.def"
+#undef PLAIN
+#undef FN
+#undef ZERO
+};
+
 static const struct csr csrs[] = {
 #define PLAIN(number, name, member, writable)                                                      \
-    {number, 1, offsetof(struct rv64_hart, member), writable, NULL, NULL},
-#define FN(number, name)         {number, 1, 0, 0, get_##name, set_##name},
-#define ZERO(first, count, name) {first, count, 0, 0, NULL, NULL},
+    [ROW_##name] = {offsetof(struct rv64_hart, member), writable, NULL, NULL},
+#define FN(number, name)         [ROW_##name] = {0, 0, get_##name, set_##name},
+#define ZERO(first, count, name) [ROW_##name] = {0, 0, NULL, NULL},
+#include "rv64/csr.def"
+#undef PLAIN
+#undef FN
+#undef ZERO
+};
+
+static const u8 rows[4096] = {
+#define PLAIN(number, name, ...) [number] = ROW_##name,
+#define FN(number, name)         [number] = ROW_##name,
+#define ZERO(first, count, name) [first... first + count - 1] = ROW_##name,
 #include "rv64/csr.def"
 #undef PLAIN
 #undef FN
@@ -330,10 +350,7 @@ static const struct csr csrs[] = {
 
 static const struct csr *find_csr(unsigned number)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(csrs); i++)
-        if (number - csrs[i].number < csrs[i].count)
-            return &csrs[i];
-    return NULL;
+    return rows[number % 4096] ? &csrs[rows[number % 4096]] : NULL;
 }
 
 /* PMP: pmpcfg0, 2 .. 14 and pmpaddr0 .. 63, of which 16 entries are there (3.7.1). */

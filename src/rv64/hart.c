@@ -421,7 +421,6 @@ static const struct field fields[] = {F(x),
                                       F(seip_soft),
                                       F(reserved),
                                       F(reserved_value),
-                                      F(reserved_width),
                                       FIELDS_END};
 #undef F
 

@@ -60,6 +60,8 @@ enum cause {
 #define ENVCFG_PBMTE (1ull << 62)
 #define ENVCFG_STCE  (1ull << 63)
 
+enum { RV64_RESERVED_WORD = 1 };
+
 enum access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
 /* A page that may be touched directly. tag: the page's address, or all ones; add: what turns
@@ -68,7 +70,7 @@ struct tlb_entry {
     u64 tag;
     u64 add;
 };
-enum { TLB_SIZE = 1024, ITLB_SIZE = 64, JUMPS = 1024, HASH = 16384, ARENA_BYTES = 16 << 20 };
+enum { TLB_SIZE = 1024, ITLB_SIZE = 256, JUMPS = 1024, HASH = 16384, ARENA_BYTES = 16 << 20 };
 
 struct tlb {
     struct tlb_entry load[TLB_SIZE], store[TLB_SIZE];
@@ -143,8 +145,8 @@ struct rv64_hart {
     u8            mode;
 
     /* The translator's (jit.c) */
-    struct rv64_jit    *jit; /* NULL: the interpreter runs */
-    i64                 jit_count;
+    struct rv64_jit    *jit;                    /* NULL: the interpreter runs */
+    i64                 jit_count, jit_stretch; /* instructions left, of so many */
     struct code_jump   *jit_jumps;
     struct code_context jit_context;
     u64                 user_limit; /* of a program's addresses */
@@ -161,10 +163,10 @@ struct rv64_hart {
     bool          seip_soft; /* SEIP as software wrote it; mip has the wire's */
     atomic_bool   seip_wire;
 
-    /* LR/SC: what was loaded and from where; the store conditional compares. */
-    gpa reserved; /* ~0: none */
+    /* LR/SC: what was loaded and from where (RV64_RESERVED_WORD is added for 4 bytes); the store
+     * conditional compares. Any trap and any change of mappings ends it. */
+    gva reserved; /* ~0: none */
     u64 reserved_value;
-    u8  reserved_width;
 
     /* The outside */
     struct rv64_config config;

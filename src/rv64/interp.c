@@ -147,7 +147,10 @@ static u32 word_at(const struct block *b, unsigned off)
             goto trapped;                                                                          \
     } while (0)
 
-#define AMO(width) CALL(rv64_amo(h, RS1, width, WORD >> 27, RS2, op->rd))
+#define AMO(width) CALL(rv64_amo(h, RS1, width / 8, WORD >> 27, RS2, op->rd))
+#define LR(width)  CALL(rv64_lr(h, RS1, width / 8, op->rd))
+#define SC(width)  CALL(rv64_sc(h, RS1, width / 8, RS2, op->rd))
+#define CBO_ZERO() CALL(rv64_cbo_zero(h, WORD, RS1))
 
 /* A system instruction sees the counter before it, and is the last of its block. */
 #define SYS(f)                                                                                     \

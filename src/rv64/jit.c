@@ -18,7 +18,6 @@
 
 enum { CODE_BYTES = 64 << 20, STRETCH = 20000 };
 
-/* The state pointer stands where most of x is within reach of a byte. */
 static void *state_of(struct rv64_hart *h)
 {
     return &h->x[16];
@@ -27,7 +26,7 @@ static struct rv64_hart *hart_of(void *state)
 {
     return container_of((u64(*)[33])((u64 *)state - 16), struct rv64_hart, x);
 }
-#define STATE_OFF(m) ((i32)offsetof(struct rv64_hart, m) - (i32)offsetof(struct rv64_hart, x[16]))
+#define STATE_OFF(m) rv64_jit_state_off(offsetof(struct rv64_hart, m))
 
 /* --- called from translated code --- */
 
@@ -36,11 +35,17 @@ static gva pc_of(const struct rv64_hart *h, const struct code_site *s)
     return (h->jit->regions[s->fn]->pc & PAGE_MASK) | s->tag % PAGE_SIZE;
 }
 
+/* UNITS of what was counted were not done. A program's count is only roughly right. */
+static void uncount(struct rv64_hart *h, u32 units)
+{
+    if (!h->config.user)
+        *code_counter(&h->jit_context) += units;
+}
+
 /* The instruction there was not done, nor what stands behind it. */
 static bool trapped(struct rv64_hart *h, const struct code_site *s)
 {
-    if (!h->config.user)
-        code_uncount(&h->jit_context, s->tag >> 12);
+    uncount(h, s->tag >> 12);
     return false;
 }
 
@@ -62,11 +67,47 @@ static bool do_access(void *state, const struct code_site *s)
     return true;
 }
 
+/* Regions are made for this state of floating point: on, dirty, rounding to nearest. */
+static bool fp_is_plain(const struct rv64_hart *h)
+{
+    return h->fs == 3 && h->frm == 0;
+}
+
+/* Brings icount up to the instruction of S. */
+static void settle(struct rv64_hart *h, const struct code_site *s)
+{
+    i64 done = h->jit_stretch - *code_counter(&h->jit_context) - (s->tag >> 12);
+    if (h->config.user)
+        return;
+    count_add(&h->icount, (u64)done);
+    h->jit_stretch -= done;
+}
+
+/* One that may change anything. True: nothing that the rest of the region was made for. */
+static bool do_system(struct rv64_hart *h, const struct code_site *s, const struct helped *d)
+{
+    const struct tlb *view    = h->tlb;
+    u64               forgets = h->jit->n_forgets, epoch = h->epoch;
+    bool              fp = fp_is_plain(h);
+    settle(h, s);
+    if (!rv64_row_fns[d->row](h, &d->op, d->raw))
+        return trapped(h, s);
+    if (rv64_is_csr(d->row) && view == h->tlb && forgets == h->jit->n_forgets &&
+        epoch == h->epoch && fp == fp_is_plain(h) &&
+        h->icount < atomic_load_explicit(&h->limit, memory_order_relaxed))
+        return true;
+    h->pc += (d->raw & 3) == 3 ? 4 : 2;
+    uncount(h, (s->tag >> 12) - 1);
+    return false;
+}
+
 static bool do_help(void *state, const struct code_site *s)
 {
     struct rv64_hart    *h = hart_of(state);
     const struct helped *d = &h->jit->helped[s->what];
     h->pc                  = pc_of(h, s);
+    if (rv64_is_system(d->row))
+        return do_system(h, s, d);
     return rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
 }
 
@@ -225,6 +266,8 @@ void rv64_jit_destroy(struct rv64_hart *h)
 void rv64_jit_forget(struct rv64_hart *h, unsigned modes)
 {
     struct rv64_jit *j = h->jit;
+    if (j)
+        j->n_forgets++;
     if (j && modes > RV64_S)
         memset(j->in_tables, 0, sizeof(j->in_tables));
     for (unsigned i = 0; j && i < 2 * modes; i++)
@@ -246,7 +289,8 @@ void rv64_jit_forget_page(struct rv64_hart *h, gva page)
         return;
     for (unsigned i = 0; i < 2 * (RV64_S + 1); i++)
         for (unsigned k = 0; j->table_used[i] && k < 1 << JIT_JUMP_BITS; k++)
-            if ((j->tables[i][k].key & PAGE_MASK) == page)
+            if (((j->tables[i][k].key + 2) & PAGE_MASK) == page ||
+                (j->tables[i][k].key & PAGE_MASK) == page) /* or ends there */
                 j->tables[i][k].key = ~0ull;
 }
 
@@ -276,17 +320,11 @@ static void add_link(struct rv64_jit *j, u32 link, const void *entry)
 
 /* --- finding code --- */
 
-/* Regions are made for this state of floating point: on, dirty, rounding to nearest. */
-static bool fp_is_plain(const struct rv64_hart *h)
-{
-    return h->fs == 3 && h->frm == 0;
-}
-
-static struct region *recall(struct rv64_hart *h, gpa pa, const u8 *page)
+static struct region *recall(struct rv64_hart *h, gpa pa, const u8 *page, u16 beyond)
 {
     for (struct region **at = &h->jit->hash[(pa >> 1) % JIT_HASH]; *at; at = &(*at)->next) {
         struct region *r = *at;
-        if (r->pa != pa || r->pc != h->pc || r->fp != fp_is_plain(h))
+        if (r->pa != pa || r->pc != h->pc || r->fp != fp_is_plain(h) || r->beyond != beyond)
             continue;
         if (r->checked != h->jit->checks && memcmp(r->raw, page + r->lo, r->bytes)) {
             *at = r->next; /* its code stays until the next flush, but nobody finds it */
@@ -307,11 +345,16 @@ static void number(struct rv64_jit *j, struct region *r)
     j->regions[j->n_regions++] = r;
 }
 
-static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page)
+static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page, bool straddles, u16 beyond)
 {
     struct rv64_jit *j = h->jit;
     struct region   *r = xnew(struct region);
-    *r = (struct region){.pa = pa, .pc = h->pc, .fp = fp_is_plain(h), .checked = j->checks};
+    *r                 = (struct region){.pa        = pa,
+                                         .pc        = h->pc,
+                                         .fp        = fp_is_plain(h),
+                                         .straddles = straddles,
+                                         .beyond    = beyond,
+                                         .checked   = j->checks};
     page_has_code(h, pa, page);
     int rc = rv64_translate(h, r, page);
     if (rc == -ENOSPC && code_cache_used(j->cache) > CODE_BYTES / 2) {
@@ -332,35 +375,64 @@ static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page)
     return r;
 }
 
-/* The code at h->pc. NULL: a trap was taken (*step false), or the interpreter shall do the
+/* The first half word of the page behind h->pc's, if the instruction there goes on there. -1: a
+ * trap was taken, 0: it does not, 1: it does. */
+static int look_beyond(struct rv64_hart *h, const u8 *host, u16 *beyond)
+{
+    gpa pa;
+    *beyond = 0;
+    if (!rv64_jit_is_last(h->pc) || (host[0] & 3) != 3)
+        return 0;
+    int rc = rv64_fetch(h, h->pc + 2, &pa, &host);
+    if (rc < 0)
+        return -1;
+    *beyond = (u16)(host[0] | host[1] << 8);
+    page_has_code(h, pa, host);
+    return 1;
+}
+
+/* The region at h->pc. NULL: a trap was taken (*step false), or the interpreter shall do the
  * instruction (*step true). */
+static struct region *find_region(struct rv64_hart *h, bool *step)
+{
+    gpa       pa;
+    const u8 *host;
+    u16       beyond;
+    int       rc = rv64_fetch(h, h->pc, &pa, &host);
+    *step        = rc > 0;
+    if (rc)
+        return NULL;
+    const u8 *page      = host - h->pc % PAGE_SIZE;
+    int       straddles = look_beyond(h, host, &beyond);
+    if (straddles < 0)
+        return NULL;
+    struct region *r = recall(h, pa, page, beyond);
+    if (!r) {
+        count_add(&h->n_block_misses, 1);
+        r = make(h, pa, page, straddles, beyond);
+    }
+    *step = !r;
+    return r;
+}
+
+/* Its code. */
 static const void *find(struct rv64_hart *h, bool *step)
 {
     struct rv64_jit  *j     = h->jit;
     unsigned          table = 2u * h->mode + fp_is_plain(h);
     struct code_jump *e     = &j->tables[table][(h->pc >> 1) % (1 << JIT_JUMP_BITS)];
-    gpa               pa;
-    const u8         *host;
-    h->jit_jumps = j->tables[table];
-    *step        = false;
+    h->jit_jumps            = j->tables[table];
+    *step                   = false;
     if (e->key == h->pc)
         return e->code;
-    int rc = rv64_fetch(h, h->pc, &pa, &host);
-    if (rc < 0)
+    const struct region *r = find_region(h, step);
+    if (!r)
         return NULL;
-    const u8      *page = host - h->pc % PAGE_SIZE;
-    struct region *r    = rc ? NULL : recall(h, pa, page);
-    if (!r && !rc) {
-        count_add(&h->n_block_misses, 1);
-        r = make(h, pa, page);
-    }
-    if (!r) {
-        *step = true;
-        return NULL;
-    }
     *e                   = (struct code_jump){h->pc, r->entry};
     j->table_used[table] = true;
     j->in_tables[filter_of(h->pc) / 64] |= 1ull << (filter_of(h->pc) % 64);
+    if (r->straddles)
+        j->in_tables[filter_of(h->pc + 2) / 64] |= 1ull << (filter_of(h->pc + 2) % 64);
     return r->entry;
 }
 
@@ -369,10 +441,10 @@ static const void *find(struct rv64_hart *h, bool *step)
 /* Runs from ENTRY on. Returns the link that it left by, if that may be set. */
 static u32 run(struct rv64_hart *h, const void *entry, u64 limit, bool *step)
 {
-    i64 stretch  = (i64)MIN(limit - h->icount, (u64)STRETCH);
-    h->jit_count = stretch;
-    u32 link     = code_run(h->jit->cache, state_of(h), entry);
-    count_add(&h->icount, (u64)(stretch - h->jit_count));
+    i64 stretch    = (i64)MIN(limit - h->icount, (u64)STRETCH);
+    h->jit_stretch = h->jit_count = stretch;
+    u32 link                      = code_run(h->jit->cache, state_of(h), entry);
+    count_add(&h->icount, (u64)(h->jit_stretch - h->jit_count));
     if (link == CODE_NO_LINK)
         return CODE_NO_LINK; /* h->pc is set */
     const struct code_link *l = code_link(h->jit->cache, link);

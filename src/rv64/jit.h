@@ -25,11 +25,13 @@ enum {
 struct region {
     gpa            pa; /* of where it is entered */
     gva            pc;
-    bool           fp;      /* made for floating point that is on, dirty, rounding to nearest */
-    u16            lo;      /* the bytes it was made of: where on the page */
-    u16            bytes;   /* and how many */
-    u8            *raw;     /* a copy of them */
-    u64            checked; /* jit.checks, when they were last known to be right */
+    bool           fp;        /* made for floating point that is on, dirty, rounding to nearest */
+    bool           straddles; /* its first instruction ends on the next page, */
+    u16            beyond;    /* which begins so */
+    u16            lo;        /* the bytes it was made of: where on the page */
+    u16            bytes;     /* and how many */
+    u8            *raw;       /* a copy of them */
+    u64            checked;   /* jit.checks, when they were last known to be right */
     const void    *entry;
     struct region *next; /* in its hash chain */
 };
@@ -63,14 +65,31 @@ struct rv64_jit {
     struct code_jump    tables[JIT_TABLES][1 << JIT_JUMP_BITS]; /* by mode, and fp */
     bool                table_used[JIT_TABLES];
     u64                 in_tables[PAGE_FILTER / 64]; /* hashed: pages that a table may name */
-    u64                 n_flushes;
+    u64                 n_flushes, n_forgets;
 };
+
+/* A row that may change anything: the mode, what addresses mean, who may interrupt. */
+static inline bool rv64_is_system(unsigned row)
+{
+    enum rv64_format f = rv64_rows[row].format;
+    return rv64_formats[f].flow == FLOW_END && f != FORMAT_J && f != FORMAT_JR;
+}
+static inline bool rv64_is_csr(unsigned row)
+{
+    return rv64_rows[row].format == FORMAT_C || rv64_rows[row].format == FORMAT_CI;
+}
 
 typedef bool (*rv64_row_fn)(struct rv64_hart *, const struct op *, u32 raw);
 extern const rv64_row_fn rv64_row_fns[RV64_ROWS];
 
-/* translate.c: builds the region at R->pc from its PAGE (all of it, at the host). Fills in the
- * rest of R but for raw. -ENOSPC: flush first. */
+/* Is it the last half word of a page? */
+static inline bool rv64_jit_is_last(gva pc)
+{
+    return pc % PAGE_SIZE == PAGE_SIZE - 2;
+}
+
+/* translate.c: builds the region at R->pc from its PAGE (all of it, at the host). Fills in lo,
+ * bytes and entry. -ENOSPC: flush first. */
 int                 rv64_translate(struct rv64_hart *, struct region *r, const u8 *page);
 struct translation *rv64_translation_create(void);
 
@@ -81,6 +100,12 @@ struct translation *rv64_translation_create(void);
 enum { PAGE_CODE = 1 }; /* some of it is translated: no store goes there unseen */
 
 /* jit.c */
+
+/* The state pointer stands where most of x is within reach of a byte. */
+static inline i32 rv64_jit_state_off(u64 offset)
+{
+    return (i32)offset - (i32)offsetof(struct rv64_hart, x[16]);
+}
 
 /* Stores to PA must be told of: it has no place in the TLB. */
 static inline bool rv64_jit_has_code(const struct rv64_hart *h, gpa pa)

@@ -38,7 +38,8 @@ static void forget(struct rv64_hart *h, unsigned views, unsigned modes)
     memset(h->itlb, 0xff, modes * sizeof(h->itlb[0]));
     forget_jumps(h, modes);
     rv64_jit_forget(h, modes);
-    h->n_big = 0;
+    h->n_big    = 0;
+    h->reserved = ~0ull;
 }
 
 void rv64_flush_tlb(struct rv64_hart *h)
@@ -76,7 +77,8 @@ void rv64_flush_page(struct rv64_hart *h, gva addr)
         rv64_flush_tlb(h);
         return;
     }
-    u64 i = addr >> PAGE_BITS;
+    u64 i       = addr >> PAGE_BITS;
+    h->reserved = ~0ull;
     for (unsigned v = 0; v < VIEW_M; v++)
         h->tlbs[v].load[i % TLB_SIZE].tag = h->tlbs[v].store[i % TLB_SIZE].tag = ~0ull;
     for (unsigned m = 0; m <= RV64_S; m++)

@@ -7,7 +7,7 @@
 #include "rv64/words.h"
 
 /* The words of insn.def. Those that may trap return from the function. h->pc is the
- * instruction's address; jumps and system instructions never come here. */
+ * instruction's address; branches and jumps never come here. */
 #define RS1         (h->x[op->rs1])
 #define RS2         (h->x[op->rs2])
 #define IMM         ((u64)(i64)op->imm)
@@ -23,7 +23,8 @@
 #define BRANCH(c)   (void)(c)
 #define JUMP(to)    (void)(to)
 #define JUMP_TO(to) (void)(to)
-#define SYS(f)
+#define SYS(f)      return (f)
+#define FENCE_I()   (h->epoch++, true)
 #define FENCE()
 
 #define FP(...)                                                                                    \
@@ -62,7 +63,10 @@
         if (!(f))                                                                                  \
             return false;                                                                          \
     } while (0)
-#define AMO(width) CALL(rv64_amo(h, RS1, width, WORD >> 27, RS2, op->rd))
+#define AMO(width) CALL(rv64_amo(h, RS1, width / 8, WORD >> 27, RS2, op->rd))
+#define LR(width)  CALL(rv64_lr(h, RS1, width / 8, op->rd))
+#define SC(width)  CALL(rv64_sc(h, RS1, width / 8, RS2, op->rd))
+#define CBO_ZERO() CALL(rv64_cbo_zero(h, WORD, RS1))
 
 #define INSN(name, format, mask, match, ...)                                                       \
     static bool do_##name(struct rv64_hart *h, const struct op *op, u32 raw)                       \

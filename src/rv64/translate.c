@@ -2,8 +2,7 @@
  *
  * A region is what can be reached from its entry by branches and plain jumps on the same page,
  * up to a limit. insn.def's words are defined here as calls of the generator; a row with a word
- * that has no such meaning becomes a call of its function (rows.c), and a system instruction an
- * exit to the interpreter. */
+ * that has no such meaning becomes a call of its function (rows.c). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -29,6 +28,7 @@ struct translation {
     gva                base; /* the page's address */
     struct insn        insns[REGION_INSNS];
     u32                n;
+    u32                lo, hi;     /* all of them lie in these halves of the page */
     u16                at[HALVES]; /* 1 + the instruction that begins there */
     u8                 leads[HALVES / 8], head[HALVES / 8], labelled[HALVES / 8];
     ir_label           labels[HALVES];
@@ -59,9 +59,11 @@ static bool decode(struct translation *t, u32 half, struct insn *out)
     const u8 *p  = t->page + 2 * half;
     u32       lo = p[0] | (u32)p[1] << 8;
     *out         = (struct insn){.length = (lo & 3) == 3 ? 4 : 2, .raw = lo};
-    if (out->length == 4) {
-        if (half + 2 > HALVES)
+    if (out->length == 4 && half + 2 > HALVES) {
+        if (!t->r->straddles)
             return false;
+        out->raw |= (u32)t->r->beyond << 16;
+    } else if (out->length == 4) {
         out->raw |= (u32)p[2] << 16 | (u32)p[3] << 24;
     }
     u32 w      = out->length == 4 ? out->raw : rv64_expand((u16)lo);
@@ -121,25 +123,20 @@ static bool is_fp(const struct insn *i)
  * comparison that shall be quiet, so it is not left to the interpreter. */
 static bool is_fflags(const struct insn *i)
 {
-    enum rv64_format f = rv64_rows[i->row].format;
-    return i->legal && (f == FORMAT_C || f == FORMAT_CI) && bits(i->word, 31, 20) == 1;
+    return i->legal && rv64_is_csr(i->row) && bits(i->word, 31, 20) == 1;
 }
 
 /* Left to the interpreter. */
 static bool is_step(const struct translation *t, const struct insn *i)
 {
-    if (!i->legal || (!t->r->fp && (is_fp(i) || is_fflags(i))))
-        return true;
-    if (is_fflags(i))
-        return !code_has_fp();
-    enum rv64_format f = rv64_rows[i->row].format;
-    return rv64_formats[f].flow == FLOW_END && f != FORMAT_J && f != FORMAT_JR;
+    return !i->legal || (!t->r->fp && is_fp(i));
 }
 
 /* Does no instruction behind it follow on? */
 static bool ends(const struct insn *i)
 {
-    return !i->legal || (rv64_formats[rv64_rows[i->row].format].flow == FLOW_END && !is_fflags(i));
+    return !i->legal ||
+           (rv64_formats[rv64_rows[i->row].format].flow == FLOW_END && !rv64_is_csr(i->row));
 }
 
 /* Decodes straight on from HALF. */
@@ -151,6 +148,8 @@ static void follow(struct translation *t, struct todo *todo, u32 half)
         if (!decode(t, half, i) || (t->h->n_breaks && is_break(t->h, pc)))
             return;
         t->at[half]           = (u16)++t->n;
+        t->lo                 = MIN(t->lo, half);
+        t->hi                 = MAX(t->hi, MIN(half + i->length / 2, HALVES));
         enum rv64_format f    = i->legal ? rv64_rows[i->row].format : FORMAT_N;
         gva              to   = pc + (u64)(i64)i->op.imm;
         bool             call = f == FORMAT_J && (i->op.rd == 1 || i->op.rd == 5);
@@ -230,8 +229,9 @@ static ir_label way_to(struct translation *t, gva pc)
 
 static void leave_to(struct translation *t, gva pc)
 {
-    /* A program's mappings change only when rv64_forget_memory says so, which cuts all links. */
-    if (on_page(t, pc) || t->h->config.user)
+    /* A program's mappings change only when rv64_forget_memory says so, which cuts all links. What
+     * lies across a page's end depends on the next page's mapping. */
+    if ((on_page(t, pc) || t->h->config.user) && !rv64_jit_is_last(pc))
         code_exit(t->c, EXIT_CHAIN, pc);
     else
         code_exit_to(t->c, constant(t, pc));
@@ -351,9 +351,12 @@ enum {
 #define JUMP(to)     jump(t, to)
 #define JUMP_TO(to)  (code_exit_to(t->c, (to)), t->ended = true)
 #define FALLBACK()   (t->fallback = true)
-#define SYS(f)       (void)t
+#define SYS(f)       system_row(t)
 #define CALL(f)      FALLBACK()
-#define AMO(width)   FALLBACK()
+#define AMO(width)   amo(t, IR_I##width)
+#define LR(width)    load_reserved(t, IR_I##width)
+#define SC(width)    store_conditional(t, IR_I##width)
+#define CBO_ZERO()   cbo_zero(t)
 #define FENCE()      fence(t)
 #define FP(...)      __VA_ARGS__
 #define FPM(...)     __VA_ARGS__
@@ -362,6 +365,14 @@ enum {
 #define CLMUL(a, b)  other(t, (a))
 #define CLMULR(a, b) other(t, (a))
 #define CLMULH(a, b) other(t, (a))
+
+/* Behind all but an access to a CSR the region is left, by what the function says. */
+static void system_row(struct translation *t)
+{
+    code_help(t->c, help_number(t));
+    if (!rv64_is_csr(t->i->row))
+        step_at(t, NEXT_PC);
+}
 
 /* A value that the generator cannot make. */
 static ir_val other(struct translation *t, ir_val any)
@@ -422,7 +433,7 @@ static ir_val fp3(struct translation *t, enum ir_op op, enum ir_type type, ir_va
     u8   rd   = t->i->op.rd;
     if ((rm != RNE && rm != DYN) || (to_x && (rd == 0 || rd >= 32)))
         return other(t, a);
-    return code_fp(t->c, op, type, a, b, c, help_number(t), to_x ? rd : VAR_F0 + rd % 32u);
+    return code_calling(t->c, op, type, a, b, c, help_number(t), to_x ? rd : VAR_F0 + rd % 32u);
 }
 
 static ir_val fp2(struct translation *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b,
@@ -445,6 +456,84 @@ static ir_val fp_to(struct translation *t, enum ir_op op, enum ir_type type, ir_
 static ir_val fp_sign(struct translation *t, enum ir_op op, enum ir_type type, ir_val a, ir_val b)
 {
     return a.id == b.id ? fp1(t, op, type, a, RNE) : other(t, a);
+}
+
+/* --- atomic accesses --- */
+
+#define STATE(member) rv64_jit_state_off(offsetof(struct rv64_hart, member))
+
+static ir_val atomic(struct translation *t, enum ir_op op, enum ir_type type, ir_val b, ir_val c)
+{
+    u8 rd = t->i->op.rd;
+    return code_calling(t->c, op, type, RS1, b, c, help_number(t), rd ? rd : CODE_NO_VAR);
+}
+
+/* Bits 31 to 27 of the word say which operation. */
+static void amo(struct translation *t, enum ir_type type)
+{
+    static const u8 ops[32] = {
+        [0] = IR_AADD, [1] = IR_ASWAP, [4] = IR_AXOR, [8] = IR_AOR, [12] = IR_AAND};
+    u8 op = ops[(u32)t->i->op.imm >> 27];
+    if (!op)
+        FALLBACK();
+    else
+        RD(atomic(t, op, type, RS2, RS2));
+}
+
+/* The address of a reservation, and with it the width. */
+static ir_val reservation(struct translation *t, enum ir_type type)
+{
+    return OR(RS1, K(type == IR_I32 ? RV64_RESERVED_WORD : 0));
+}
+
+static void load_reserved(struct translation *t, enum ir_type type)
+{
+    if (!t->i->op.rd) {
+        FALLBACK();
+        return;
+    }
+    ir_val which = reservation(t, type), v = atomic(t, IR_ALOAD, type, RS1, RS1);
+    RD(v);
+    code_poke(t->c, STATE(reserved), which);
+    code_poke(t->c, STATE(reserved_value), v);
+}
+
+/* What has no reservation is the function's: it may have to trap. */
+static void store_conditional(struct translation *t, enum ir_type type)
+{
+    if (!t->i->op.rd) {
+        FALLBACK();
+        return;
+    }
+    ir_label held = code_label(t->c), lost = code_label(t->c), done = code_label(t->c);
+    ir_val   is = code_peek(t->c, IR_I64, STATE(reserved));
+    code_branch(t->c, EQ(is, reservation(t, type)), held, lost);
+    code_place(t->c, held);
+    RD(atomic(t, IR_ACAS, type, code_peek(t->c, IR_I64, STATE(reserved_value)), RS2));
+    code_poke(t->c, STATE(reserved), K(~0ull));
+    code_jump(t->c, done);
+    code_place(t->c, lost);
+    code_help(t->c, help_number(t));
+    code_jump(t->c, done);
+    code_place(t->c, done);
+}
+
+/* Linux clears pages with it; for other modes and without leave it is the function's. */
+static void cbo_zero(struct translation *t)
+{
+    ir_label easy = code_label(t->c), hard = code_label(t->c), done = code_label(t->c);
+    ir_val   may = AND(code_peek(t->c, IR_I64, STATE(menvcfg)), K(ENVCFG_CBZE));
+    ir_val   as  = code_peek(t->c, IR_U8, STATE(mode));
+    ir_val   no  = OR(XOR(may, K(ENVCFG_CBZE)), XOR(as, K(RV64_S)));
+    code_branch(t->c, EQ(OR(no, AND(RS1, K(RV64_CBO_BYTES - 1))), K(0)), easy, hard);
+    code_place(t->c, easy);
+    for (i32 off = 0; off < (i32)RV64_CBO_BYTES; off += 8)
+        code_store(t->c, IR_I64, RS1, off, K(0));
+    code_jump(t->c, done);
+    code_place(t->c, hard);
+    code_help(t->c, help_number(t));
+    code_jump(t->c, done);
+    code_place(t->c, done);
 }
 
 /* Volume I, 2.7. Only a store before a load needs the host's help. */
@@ -494,7 +583,7 @@ static void one(struct translation *t)
         step_at(t, HERE);
         return;
     }
-    if (is_fflags(t->i)) {
+    if (t->r->fp && code_has_fp() && is_fflags(t->i)) {
         do_fflags(t);
         return;
     }
@@ -575,34 +664,26 @@ static void block(struct translation *t, u32 half, bool polls)
         go_to(t, t->base + 2 * half);
 }
 
+static void blocks_from(struct translation *t, u32 lo, u32 hi)
+{
+    for (u32 half = lo; half < hi; half++)
+        if (t->at[half] && has(t->leads, half)) {
+            code_place(t->c, label_at(t, half));
+            block(t, half, half == t->r->pc % PAGE_SIZE / 2 || has(t->head, half));
+        }
+}
+
 static void blocks(struct translation *t)
 {
     u32 entry = t->r->pc % PAGE_SIZE / 2;
     code_begin(t->c);
     code_jump(t->c, label_at(t, entry));
-    for (u32 k = 0; k < HALVES; k++) {
-        u32 half = (entry + k) % HALVES;
-        if (!t->at[half] || !has(t->leads, half))
-            continue;
-        code_place(t->c, label_at(t, half));
-        block(t, half, half == entry || has(t->head, half));
-    }
+    blocks_from(t, entry, t->hi);
+    blocks_from(t, t->lo, entry);
     for (u32 k = 0; k < t->n_thunks; k++) {
         code_place(t->c, t->thunks[k].l);
         leave_to(t, t->thunks[k].pc);
     }
-}
-
-static void span(struct translation *t)
-{
-    u32 lo = HALVES, hi = 0;
-    for (u32 half = 0; half < HALVES; half++)
-        if (t->at[half]) {
-            lo = MIN(lo, half);
-            hi = half + t->insns[t->at[half] - 1].length / 2u;
-        }
-    t->r->lo    = (u16)(2 * lo);
-    t->r->bytes = (u16)(2 * (hi - lo));
 }
 
 struct translation *rv64_translation_create(void)
@@ -610,7 +691,6 @@ struct translation *rv64_translation_create(void)
     return xnew(struct translation);
 }
 
-/* Only what is asked before it is set is cleared: there is one for each region. */
 static void begin(struct translation *t, struct rv64_hart *h, struct region *r, const u8 *page)
 {
     t->h    = h;
@@ -619,7 +699,14 @@ static void begin(struct translation *t, struct rv64_hart *h, struct region *r, 
     t->page = page;
     t->base = r->pc & PAGE_MASK;
     t->n = t->n_thunks = 0;
-    memset(t->at, 0, sizeof(t->at));
+    t->lo = t->hi = r->pc % PAGE_SIZE / 2;
+}
+
+/* What was set is cleared for the next one. Branches led to places on the page without code, too.
+ */
+static void end(struct translation *t)
+{
+    memset(t->at + t->lo, 0, (t->hi - t->lo) * sizeof(t->at[0]));
     memset(t->leads, 0, sizeof(t->leads));
     memset(t->head, 0, sizeof(t->head));
     memset(t->labelled, 0, sizeof(t->labelled));
@@ -629,14 +716,17 @@ int rv64_translate(struct rv64_hart *h, struct region *r, const u8 *page)
 {
     struct translation *t = h->jit->translation;
     struct code_fn      fn;
+    int                 rc = -ENOENT;
     begin(t, h, r, page);
     discover(t);
-    if (!t->n)
-        return -ENOENT;
-    blocks(t);
-    span(t);
-    int rc = code_finish(t->c, &fn);
+    if (t->n) {
+        blocks(t);
+        r->lo    = (u16)(2 * t->lo);
+        r->bytes = (u16)(2 * (t->hi - t->lo));
+        rc       = code_finish(t->c, &fn);
+    }
     if (!rc)
         r->entry = fn.entry;
+    end(t);
     return rc;
 }
