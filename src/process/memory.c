@@ -36,6 +36,13 @@ int mm_create(struct mm *mm, struct err *err)
     return 0;
 }
 
+void mm_destroy(struct mm *mm)
+{
+    munmap(mm->user.base - GUARD, USER_LIMIT + 2 * GUARD);
+    munmap(mm->pages, PAGES);
+    pthread_mutex_destroy(&mm->lock);
+}
+
 bool mm_has(const struct mm *mm, gva addr, u64 len, int prot)
 {
     if (!user_ok(addr, len))
@@ -49,9 +56,15 @@ bool mm_has(const struct mm *mm, gva addr, u64 len, int prot)
 /* Is anything mapped there? OF: or only pages with this bit. */
 static bool any(const struct mm *mm, gva addr, u64 len, u8 of)
 {
-    for (u64 p = addr / USER_PAGE, end = p + len / USER_PAGE; p < end; p++)
-        if (mm->pages[p] & of)
+    u64 p = addr / USER_PAGE, end = p + len / USER_PAGE;
+    while (p < end) {
+        if (p % 8 == 0 && end - p >= 8 && *(const u64 *)(mm->pages + p) == 0) {
+            p += 8;
+            continue;
+        }
+        if (mm->pages[p++] & of)
             return true;
+    }
     return false;
 }
 

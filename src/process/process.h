@@ -89,6 +89,7 @@ extern __thread struct thread *self;
 
 /* memory.c */
 int  mm_create(struct mm *, struct err *err);
+void mm_destroy(struct mm *);
 gva  mm_map(struct program *, gva addr, u64 len, int prot, int flags, int fd, u64 offset);
 int  mm_unmap(struct program *, gva addr, u64 len);
 int  mm_protect(struct program *, gva addr, u64 len, int prot);

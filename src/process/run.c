@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,7 +35,13 @@ static int open_root(struct program *p, struct err *err)
     cleanup_fd int fd = open(p->options.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, errno, "open the root '%s'", p->options.root);
-    p->root_fd = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+    struct rlimit room;
+    int           high = HIGH_FD;
+    if (!getrlimit(RLIMIT_NOFILE, &room) && room.rlim_cur <= HIGH_FD)
+        high = MAX((int)room.rlim_cur - 1, 3);
+    p->root_fd = fcntl(fd, F_DUPFD_CLOEXEC, high);
+    if (p->root_fd < 0)
+        p->root_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     return p->root_fd < 0 ? err_errno(err, errno, "keep the root '%s' open", p->options.root) : 0;
 }
 

@@ -54,6 +54,12 @@ def test_what_is_no_program(tmp_path):
     assert run(USER, "/bin/true")[0] == 126
 
 
+def test_with_few_descriptors(tmp_path):
+    program = build(tmp_path, CROSS, "says")
+    status, out, err = run("sh", "-c", f"ulimit -n 8; exec {USER} -L {SYSROOT} {program} x")
+    assert (status, out[:4]) == (5, "[x] "), err
+
+
 @pytest.fixture
 def guise(tmp_path):
     def call(*words):
