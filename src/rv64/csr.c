@@ -19,7 +19,8 @@
 /* Somebody may now be interrupted who could not before. */
 static void look_again(struct rv64_hart *h)
 {
-    atomic_store(&h->limit, 0);
+    if (rv64_mip(h) & h->mie)
+        atomic_store(&h->limit, 0);
 }
 
 /* --- floating point: Volume I, 20.2 --- */
@@ -165,7 +166,7 @@ static void set_mstatus(struct rv64_hart *h, u64 v)
     h->mstatus = (v & MSTATUS_WRITABLE) | mpp;
     h->fs      = (u32)(v >> 13 & 3);
     if ((was ^ h->mstatus) & MSTATUS_MXR)
-        rv64_flush_tlb(h);
+        rv64_flush_tlb(h, ALL_ASIDS);
     rv64_views_changed(h);
     look_again(h);
 }
@@ -201,7 +202,7 @@ static void set_menvcfg(struct rv64_hart *h, u64 v)
     u64 was    = h->menvcfg;
     h->menvcfg = v & MENVCFG_WRITABLE;
     if ((was ^ h->menvcfg) & (ENVCFG_ADUE | ENVCFG_PBMTE))
-        rv64_flush_tlb(h);
+        rv64_flush_tlb(h, ALL_ASIDS);
     if ((was ^ h->menvcfg) & ENVCFG_STCE) {
         atomic_fetch_and(&h->mip, ~(1ull << RV64_STIP));
         rv64_update_stimer(h);
@@ -299,12 +300,9 @@ static void set_satp(struct rv64_hart *h, u64 v)
 {
     u64 mode = v >> 60;
     if (mode != 0 && (mode < 8 || mode > 10))
-        return;              /* WARL: a mode that is not there leaves all of it as it was */
-    v &= ~(0xffffull << 44); /* no ASID bits */
-    if (v == h->satp)
-        return;
+        return; /* WARL: a mode that is not there leaves all of it as it was */
     h->satp = mode ? v : 0;
-    rv64_flush_tlb(h);
+    rv64_enter_space(h);
 }
 
 /* --- the table --- */

@@ -68,7 +68,7 @@ void rv64_serve(struct vcpu *v)
     if (r & RV64_REQ_FENCE_I)
         h->epoch++;
     if (r & RV64_REQ_SFENCE)
-        rv64_flush_tlb(h);
+        rv64_flush_tlb(h, ALL_ASIDS);
     if (atomic_exchange(&h->timer_due, false))
         rv64_update_stimer(h);
 }
@@ -259,6 +259,7 @@ void rv64_reset(struct vcpu *v)
         rv64_user_reset(h);
     if (h->config.sbi)
         as_firmware_leaves_it(h);
+    rv64_enter_space(h);
     rv64_pmp_changed(h);
     rv64_views_changed(h);
     rv64_flush_blocks(h);
@@ -280,8 +281,8 @@ int rv64_create(struct vcpu **out, const struct rv64_config *config, struct ram 
         return err_set(err, ENOMEM, "no memory for hart %u", config->hart_id);
     h->vcpu   = (struct vcpu){&interp_ops, ram, bus, clock, config->hart_id};
     h->config = *config;
-    memset(h->tlb_used, true, sizeof(h->tlb_used)); /* not empty yet: nothing is all ones */
-    memset(h->jumps_used, true, sizeof(h->jumps_used));
+    memset(h->jumps_used, true, sizeof(h->jumps_used)); /* not empty yet: nothing is all ones */
+    rv64_spaces_init(h);
     rv64_set_tohost(&h->vcpu, config->tohost);
     h->stimer = (struct timer){.fire = stimer_fired, .ctx = h};
     if (rv64_decoder_init(h)) {
@@ -444,6 +445,7 @@ int rv64_load(struct vcpu *v, struct snap *snap, struct err *err)
     if (snap_failed(snap) || h->mode > RV64_M || h->mode == 2 || h->fs > 3)
         return err_set(err, EINVAL, "the snapshot's hart %u is not of this shape", v->id);
     h->x[0] = 0;
+    rv64_enter_space(h);
     rv64_pmp_changed(h);
     rv64_views_changed(h);
     rv64_flush_blocks(h);

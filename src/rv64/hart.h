@@ -70,18 +70,30 @@ struct tlb_entry {
     u64 tag;
     u64 add;
 };
-enum { TLB_SIZE = 1024, ITLB_SIZE = 256, JUMPS = 1024, HASH = 16384, ARENA_BYTES = 16 << 20 };
+enum { TLB_SIZE = 4096, ITLB_SIZE = 256, JUMPS = 1024, HASH = 16384, ARENA_BYTES = 16 << 20 };
 
 struct tlb {
     struct tlb_entry load[TLB_SIZE], store[TLB_SIZE];
 };
-enum { BIG_PAGES = 8 };
 enum tlb_view { VIEW_U, VIEW_S, VIEW_S_SUM, VIEW_M, VIEWS }; /* as whom data is reached */
 
 struct itlb_entry {
     gva tag; /* page, or all ones */
     gpa page;
     u8 *host;
+};
+
+/* What is remembered of the page tables under one ASID (Volume II, 10.1.11). */
+enum { SPACES = 8, BIG_PAGES = 8 };
+struct space {
+    u64               satp;  /* whole; all ones: nothing is here */
+    u64               stamp; /* when it was last entered */
+    bool              tlb_used[VIEW_M];
+    bool              stores_stale;   /* code was found on pages that they may name */
+    u32               big[BIG_PAGES]; /* gigabytes with a larger page; see rv64_flush_page */
+    unsigned          n_big;
+    struct tlb        tlbs[VIEW_M];
+    struct itlb_entry itlb[2][ITLB_SIZE]; /* of U and S mode */
 };
 
 struct block;
@@ -179,13 +191,14 @@ struct rv64_hart {
     struct vcpu_exit  *exit; /* where run() wants its answer */
 
     /* Caches */
-    struct tlb         tlbs[VIEWS];
-    struct itlb_entry  itlb[4][ITLB_SIZE];
+    struct space       spaces[SPACES];
+    struct space      *space; /* satp's */
+    u64                spaces_entered;
+    struct tlb         tlb_m; /* M mode's, which knows no paging */
+    struct itlb_entry  itlb_m[ITLB_SIZE];
     struct jump        jump_tables[4][JUMPS];
     struct block      *hash[HASH];
-    u32                big[BIG_PAGES]; /* gigabytes with a larger page; see rv64_flush_page */
-    unsigned           n_big;
-    bool               tlb_used[VIEWS], jumps_used[4]; /* since they were emptied */
+    bool               tlb_m_used, jumps_used[4]; /* since they were emptied */
     u8                *arena;
     u64                arena_used;
     const void *const *labels;      /* the interpreter's, by row */
@@ -248,8 +261,11 @@ void rv64_user_reset(struct rv64_hart *);
 void rv64_user_enter(struct rv64_hart *); /* on the thread that runs it */
 
 /* mmu.c */
-void  rv64_flush_tlb(struct rv64_hart *); /* what S and U mode's page tables gave */
-void  rv64_flush_page(struct rv64_hart *, gva addr);
+enum { ALL_ASIDS = 0x10000 };
+void  rv64_flush_tlb(struct rv64_hart *, u32 asid); /* what S and U mode's page tables gave */
+void  rv64_flush_page(struct rv64_hart *, gva addr, u32 asid);
+void  rv64_spaces_init(struct rv64_hart *);
+void  rv64_enter_space(struct rv64_hart *); /* after a change of satp */
 void  rv64_unlearn_stores(struct rv64_hart *, const u8 *host_page);
 void  rv64_flush_all(struct rv64_hart *); /* M mode's too: after a change of PMP */
 int   rv64_load_slow(struct rv64_hart *, gva addr, unsigned width, u64 *val); /* -1: trapped */

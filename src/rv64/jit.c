@@ -141,10 +141,10 @@ static void describe(const struct rv64_hart *h, struct code_frame *f)
                              .load_table  = offsetof(struct tlb, load),
                              .store_table = offsetof(struct tlb, store),
                              .page_bits   = PAGE_BITS,
-                             .page_index_bits = 10,
+                             .page_index_bits = 12,
                              .access          = do_access,
                              .help            = do_help};
-    _Static_assert(TLB_SIZE == 1024, "page_index_bits");
+    _Static_assert(TLB_SIZE == 4096, "page_index_bits");
     for (unsigned i = 0; i < 32; i++) {
         f->vars[i]          = (struct code_var){STATE_OFF(x[0]) + 8 * (i32)i, -1, false};
         f->vars[VAR_F0 + i] = (struct code_var){STATE_OFF(f[0]) + 8 * (i32)i, -1, true};
@@ -153,47 +153,18 @@ static void describe(const struct rv64_hart *h, struct code_frame *f)
         f->vars[seated[i]].seat = i;
 }
 
-/* Devices write too, from any thread. */
-static void wrote(void *ctx, gpa start, u64 len)
-{
-    struct rv64_hart *h = ctx;
-    for (gpa at = start & PAGE_MASK; at < start + len; at += PAGE_SIZE)
-        rv64_jit_wrote(h, at);
-}
-
-/* One hart alone knows of every store to its code; with others, or for a program, all is
- * compared after each fence.i. */
-static void watch_pages(struct rv64_hart *h)
-{
-    struct rv64_jit *j = h->jit;
-    if (!h->config.alone || !ram_count(h->vcpu.ram))
-        return;
-    const struct ram_range *first = ram_range(h->vcpu.ram, 0);
-    const struct ram_range *last  = ram_range(h->vcpu.ram, ram_count(h->vcpu.ram) - 1);
-    u64                     pages = (last->base + last->len - first->base) >> PAGE_BITS;
-    struct ram_watch        watch = {.wrote = wrote, .ctx = h};
-    j->pages                      = try_alloc(pages, 1);
-    if (!j->pages)
-        return;
-    j->first_page = first->base >> PAGE_BITS;
-    j->n_pages    = pages;
-    ram_subscribe(h->vcpu.ram, &watch);
-}
-
-static void page_has_code(struct rv64_hart *h, gpa pa, const u8 *page)
-{
-    struct rv64_jit *j = h->jit;
-    u64              n = (pa >> PAGE_BITS) - j->first_page;
-    if (n >= j->n_pages || j->pages[n] & PAGE_CODE)
-        return;
-    j->pages[n] |= PAGE_CODE;
-    rv64_unlearn_stores(h, page);
-}
-
 void rv64_jit_dirtied(struct rv64_hart *h)
 {
     if (h->jit)
         atomic_store(&h->jit->dirty, true);
+}
+
+static void empty_jumps(struct rv64_jit *j)
+{
+    for (unsigned i = 0; i <= SPACES; i++)
+        memset(j->jumps[i].tables, 0xff, sizeof(j->jumps[i].tables));
+    for (unsigned i = 0; i <= SPACES; i++)
+        memset(j->jumps[i].pages, 0, sizeof(j->jumps[i].pages));
 }
 
 int rv64_jit_create(struct rv64_hart *h, struct err *err)
@@ -211,8 +182,8 @@ int rv64_jit_create(struct rv64_hart *h, struct err *err)
     j->code        = code_create(j->cache);
     j->translation = rv64_translation_create();
     h->jit         = j;
-    memset(j->tables, 0xff, sizeof(j->tables));
-    watch_pages(h);
+    empty_jumps(j);
+    rv64_pages_watch(h);
     return 0;
 }
 
@@ -241,7 +212,8 @@ void rv64_jit_flush(struct rv64_hart *h)
     }
     code_cache_flush(j->cache);
     memset(j->hash, 0, sizeof(j->hash));
-    memset(j->tables, 0xff, sizeof(j->tables));
+    rv64_pages_flush(h);
+    empty_jumps(j);
     j->n_regions = j->n_helped = j->n_linked = 0;
     j->n_flushes++;
 }
@@ -258,54 +230,111 @@ void rv64_jit_destroy(struct rv64_hart *h)
     free(j->translation);
     free(j->helped);
     free(j->linked);
-    free(j->pages);
+    rv64_pages_done(h);
     free(j);
     h->jit = NULL;
 }
 
-void rv64_jit_forget(struct rv64_hart *h, unsigned modes)
+static u64 jump_index(gva pc)
 {
-    struct rv64_jit *j = h->jit;
-    if (j)
-        j->n_forgets++;
-    if (j && modes > RV64_S)
-        memset(j->in_tables, 0, sizeof(j->in_tables));
-    for (unsigned i = 0; j && i < 2 * modes; i++)
-        if (j->table_used[i]) {
-            memset(j->tables[i], 0xff, sizeof(j->tables[i]));
-            j->table_used[i] = false;
+    return (pc >> 1) % (1 << JIT_JUMP_BITS);
+}
+
+static struct jump_page *jump_page(struct jump_space *s, gva page)
+{
+    return &s->pages[(page >> PAGE_BITS) % ARRAY_SIZE(s->pages)];
+}
+
+static void count_jump(struct jump_space *s, gva pc, int by)
+{
+    enum { CHUNK = PAGE_SIZE / 64 };
+    struct jump_page *p = jump_page(s, pc);
+    p->n += by;
+    p->chunks = p->n ? p->chunks | 1ull << (pc % PAGE_SIZE / CHUNK) : 0;
+    if (!rv64_jit_is_last(pc)) /* what lies there may go on on the next page */
+        return;
+    p = jump_page(s, pc + 2);
+    p->n += by;
+    p->chunks = p->n ? p->chunks : 0;
+}
+
+/* Changes an entry; KEY ~0: to none. */
+static void set_jump(struct jump_space *s, struct code_jump *e, gva key, const void *code)
+{
+    if (e->key != ~0ull)
+        count_jump(s, e->key, -1);
+    if (key != ~0ull)
+        count_jump(s, key, 1);
+    *e = (struct code_jump){key, code};
+}
+
+void rv64_jit_forget(struct rv64_hart *h, unsigned space)
+{
+    struct jump_space *s = h->jit ? &h->jit->jumps[space] : NULL;
+    if (!s)
+        return;
+    h->jit->n_forgets++;
+    memset(s->pages, 0, sizeof(s->pages));
+    for (unsigned i = 0; i < ARRAY_SIZE(s->tables); i++)
+        if (s->used[i]) {
+            memset(s->tables[i], 0xff, sizeof(s->tables[i]));
+            s->used[i] = false;
         }
 }
 
-static u64 filter_of(gva page)
+static void forget_in(struct jump_space *s, struct code_jump *table, gva from, gva to)
 {
-    return (page >> PAGE_BITS) % PAGE_FILTER;
+    for (gva pc = from; pc < to; pc += 2)
+        if (table[jump_index(pc)].key == pc)
+            set_jump(s, &table[jump_index(pc)], ~0ull, NULL);
 }
 
-void rv64_jit_forget_page(struct rv64_hart *h, gva page)
+void rv64_jit_forget_page(struct rv64_hart *h, unsigned space, gva page)
 {
-    struct rv64_jit *j = h->jit;
-    if (!j || !(j->in_tables[filter_of(page) / 64] >> (filter_of(page) % 64) & 1))
-        return;
-    for (unsigned i = 0; i < 2 * (RV64_S + 1); i++)
-        for (unsigned k = 0; j->table_used[i] && k < 1 << JIT_JUMP_BITS; k++)
-            if (((j->tables[i][k].key + 2) & PAGE_MASK) == page ||
-                (j->tables[i][k].key & PAGE_MASK) == page) /* or ends there */
-                j->tables[i][k].key = ~0ull;
+    struct jump_space      *s = h->jit ? &h->jit->jumps[space] : NULL;
+    const struct jump_page *p = s ? jump_page(s, page) : NULL;
+    for (unsigned i = 0; s && p->n && i < ARRAY_SIZE(s->tables); i++) {
+        if (!s->used[i])
+            continue;
+        for (u64 left = p->chunks; left; left &= left - 1) {
+            gva from = page + (u64)__builtin_ctzll(left) * (PAGE_SIZE / 64);
+            forget_in(s, s->tables[i], from, from + PAGE_SIZE / 64);
+        }
+        forget_in(s, s->tables[i], page - 2, page);
+    }
 }
 
-/* After fence.i, if code may have changed: every way into a region leads through find() again. */
-static void cut_links(struct rv64_hart *h)
+/* Nobody comes to it any more. Those that are linked to it lie on its page, and go with it; its
+ * code stays until the next flush. */
+void rv64_jit_drop(struct rv64_hart *h, struct region *r)
+{
+    struct rv64_jit *j  = h->jit;
+    struct region  **at = &j->hash[(r->pa >> 1) % JIT_HASH];
+    while (*at && *at != r)
+        at = &(*at)->next;
+    if (*at)
+        *at = r->next;
+    for (unsigned i = 0; i <= SPACES; i++)
+        for (unsigned k = r->fp; k < ARRAY_SIZE(j->jumps[i].tables); k += 2) {
+            struct code_jump *e = &j->jumps[i].tables[k][jump_index(r->pc)];
+            if (e->key == r->pc && e->code == r->entry)
+                set_jump(&j->jumps[i], e, ~0ull, NULL);
+        }
+}
+
+/* After fence.i: what may have changed is found, or looked at, again. */
+static void obey_fence(struct rv64_hart *h)
 {
     struct rv64_jit *j = h->jit;
     j->epoch           = h->epoch;
-    if (j->n_pages && !atomic_exchange(&j->dirty, false))
+    if (rv64_pages_obey(h))
         return;
     j->checks++;
     for (u32 i = 0; i < j->n_linked; i++)
         code_link_set(j->cache, j->linked[i], NULL);
     j->n_linked = 0;
-    rv64_jit_forget(h, JIT_TABLES / 2);
+    for (unsigned i = 0; i <= SPACES; i++)
+        rv64_jit_forget(h, i);
 }
 
 static void add_link(struct rv64_jit *j, u32 link, const void *entry)
@@ -345,17 +374,39 @@ static void number(struct rv64_jit *j, struct region *r)
     j->regions[j->n_regions++] = r;
 }
 
-static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page, bool straddles, u16 beyond)
+/* What an instruction that goes on on the next page finds there. */
+struct beyond {
+    bool is;
+    u16  half;
+    gpa  page;
+};
+
+/* False: a trap was taken. */
+static bool look_beyond(struct rv64_hart *h, const u8 *host, struct beyond *b)
+{
+    *b = (struct beyond){0};
+    if (!rv64_jit_is_last(h->pc) || (host[0] & 3) != 3)
+        return true;
+    if (rv64_fetch(h, h->pc + 2, &b->page, &host) < 0)
+        return false;
+    b->is   = true;
+    b->half = (u16)(host[0] | host[1] << 8);
+    rv64_pages_mark(h, b->page, host);
+    return true;
+}
+
+static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page, const struct beyond *b)
 {
     struct rv64_jit *j = h->jit;
     struct region   *r = xnew(struct region);
-    *r                 = (struct region){.pa        = pa,
-                                         .pc        = h->pc,
-                                         .fp        = fp_is_plain(h),
-                                         .straddles = straddles,
-                                         .beyond    = beyond,
-                                         .checked   = j->checks};
-    page_has_code(h, pa, page);
+    *r                 = (struct region){.pa          = pa,
+                                         .pc          = h->pc,
+                                         .fp          = fp_is_plain(h),
+                                         .straddles   = b->is,
+                                         .beyond      = b->half,
+                                         .beyond_page = b->page,
+                                         .checked     = j->checks};
+    rv64_pages_mark(h, pa, page);
     int rc = rv64_translate(h, r, page);
     if (rc == -ENOSPC && code_cache_used(j->cache) > CODE_BYTES / 2) {
         rv64_jit_flush(h);
@@ -371,24 +422,9 @@ static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page, bool str
     struct region **chain = &j->hash[(pa >> 1) % JIT_HASH];
     r->next               = *chain;
     *chain                = r;
+    rv64_pages_add(h, r);
     count_add(&h->n_blocks, 1);
     return r;
-}
-
-/* The first half word of the page behind h->pc's, if the instruction there goes on there. -1: a
- * trap was taken, 0: it does not, 1: it does. */
-static int look_beyond(struct rv64_hart *h, const u8 *host, u16 *beyond)
-{
-    gpa pa;
-    *beyond = 0;
-    if (!rv64_jit_is_last(h->pc) || (host[0] & 3) != 3)
-        return 0;
-    int rc = rv64_fetch(h, h->pc + 2, &pa, &host);
-    if (rc < 0)
-        return -1;
-    *beyond = (u16)(host[0] | host[1] << 8);
-    page_has_code(h, pa, host);
-    return 1;
 }
 
 /* The region at h->pc. NULL: a trap was taken (*step false), or the interpreter shall do the
@@ -397,19 +433,16 @@ static struct region *find_region(struct rv64_hart *h, bool *step)
 {
     gpa       pa;
     const u8 *host;
-    u16       beyond;
     int       rc = rv64_fetch(h, h->pc, &pa, &host);
     *step        = rc > 0;
-    if (rc)
+    struct beyond beyond;
+    if (rc || !look_beyond(h, host, &beyond))
         return NULL;
-    const u8 *page      = host - h->pc % PAGE_SIZE;
-    int       straddles = look_beyond(h, host, &beyond);
-    if (straddles < 0)
-        return NULL;
-    struct region *r = recall(h, pa, page, beyond);
+    const u8      *page = host - h->pc % PAGE_SIZE;
+    struct region *r    = recall(h, pa, page, beyond.half);
     if (!r) {
         count_add(&h->n_block_misses, 1);
-        r = make(h, pa, page, straddles, beyond);
+        r = make(h, pa, page, &beyond);
     }
     *step = !r;
     return r;
@@ -418,21 +451,19 @@ static struct region *find_region(struct rv64_hart *h, bool *step)
 /* Its code. */
 static const void *find(struct rv64_hart *h, bool *step)
 {
-    struct rv64_jit  *j     = h->jit;
-    unsigned          table = 2u * h->mode + fp_is_plain(h);
-    struct code_jump *e     = &j->tables[table][(h->pc >> 1) % (1 << JIT_JUMP_BITS)];
-    h->jit_jumps            = j->tables[table];
-    *step                   = false;
+    bool               m     = h->mode == RV64_M;
+    struct jump_space *s     = &h->jit->jumps[m ? SPACES : h->space - h->spaces];
+    unsigned           table = (m ? 0 : 2u * h->mode) + fp_is_plain(h);
+    struct code_jump  *e     = &s->tables[table][jump_index(h->pc)];
+    h->jit_jumps             = s->tables[table];
+    *step                    = false;
     if (e->key == h->pc)
         return e->code;
     const struct region *r = find_region(h, step);
     if (!r)
         return NULL;
-    *e                   = (struct code_jump){h->pc, r->entry};
-    j->table_used[table] = true;
-    j->in_tables[filter_of(h->pc) / 64] |= 1ull << (filter_of(h->pc) % 64);
-    if (r->straddles)
-        j->in_tables[filter_of(h->pc + 2) / 64] |= 1ull << (filter_of(h->pc + 2) % 64);
+    set_jump(s, e, h->pc, r->entry);
+    s->used[table] = true;
     return r->entry;
 }
 
@@ -462,7 +493,7 @@ void rv64_jit_run(struct rv64_hart *h)
         if (h->icount >= limit)
             return;
         if (unlikely(j->epoch != h->epoch)) {
-            cut_links(h);
+            obey_fence(h);
             link = CODE_NO_LINK;
         }
         bool        step;

@@ -3,6 +3,8 @@
 #ifndef RV64_JIT_H
 #define RV64_JIT_H
 
+#include <pthread.h>
+
 #include "codegen/codegen.h"
 #include "rv64/hart.h"
 #include "rv64/isa.h"
@@ -13,13 +15,7 @@ enum { VAR_F0 = 32, VARS = 64 };
 /* Exits of translated code that are not just the way to other code. */
 enum { EXIT_CHAIN, EXIT_STEP }; /* STEP: the instruction there is the interpreter's */
 
-enum {
-    JIT_JUMP_BITS = 12,
-    JIT_HASH      = 65536,
-    JIT_TABLES    = 8,
-    PAGE_FILTER   = 8192,
-    REGION_INSNS  = 128
-};
+enum { JIT_JUMP_BITS = 13, JIT_HASH = 65536, PAGE_FILTER = 8192, REGION_INSNS = 128 };
 
 /* Translated guest code: some instructions of one page, entered at its first. */
 struct region {
@@ -33,7 +29,8 @@ struct region {
     u8            *raw;       /* a copy of them */
     u64            checked;   /* jit.checks, when they were last known to be right */
     const void    *entry;
-    struct region *next; /* in its hash chain */
+    gpa            beyond_page;
+    struct region *next, *on_page, *straddler; /* in the hash chain, and in lists of code_pages */
 };
 
 /* An instruction that translated code has done by its function. */
@@ -41,6 +38,28 @@ struct helped {
     struct op op;
     u32       raw;
     u16       row;
+};
+
+/* Where jumps go, under one ASID. */
+struct jump_space {
+    struct code_jump tables[4][1 << JIT_JUMP_BITS]; /* U and S mode, without and with fp */
+    bool             used[4];
+    struct jump_page { /* hashed: how many entries name it, and where on it they are */
+        u64 chunks;
+        int n;
+    } pages[2048];
+};
+
+/* jit_pages.c */
+struct code_pages {
+    atomic_bool *has_code; /* of each page of RAM from the first on: no store there goes unseen */
+    gpa          first;
+    u64          n;       /* 0: nobody tells of stores */
+    pthread_mutex_t lock; /* of stale */
+    gpa            *stale;
+    u32             n_stale, room_stale;
+    struct region  *regions[1024]; /* by page, hashed */
+    struct region  *straddlers;
 };
 
 struct translation;
@@ -58,13 +77,9 @@ struct rv64_jit {
     u32                 n_linked, room_linked;
     u64                 epoch;  /* the hart's, when fence.i was last obeyed */
     u64                 checks; /* how often everything had to be looked at again */
-    atomic_uchar       *pages;  /* of RAM, from its first: PAGE_CODE, PAGE_DIRTY */
-    gpa                 first_page;
-    u64                 n_pages;
-    atomic_bool         dirty; /* a page with code was written to */
-    struct code_jump    tables[JIT_TABLES][1 << JIT_JUMP_BITS]; /* by mode, and fp */
-    bool                table_used[JIT_TABLES];
-    u64                 in_tables[PAGE_FILTER / 64]; /* hashed: pages that a table may name */
+    struct code_pages   pages;
+    atomic_bool         dirty;             /* everything may have changed */
+    struct jump_space   jumps[SPACES + 1]; /* the last: M mode's */
     u64                 n_flushes, n_forgets;
 };
 
@@ -97,8 +112,6 @@ struct translation *rv64_translation_create(void);
  * those behind it are. */
 #define TAG(page_offset, remaining) ((u32)(page_offset) | (u32)(remaining) << 12)
 
-enum { PAGE_CODE = 1 }; /* some of it is translated: no store goes there unseen */
-
 /* jit.c */
 
 /* The state pointer stands where most of x is within reach of a byte. */
@@ -110,23 +123,28 @@ static inline i32 rv64_jit_state_off(u64 offset)
 /* Stores to PA must be told of: it has no place in the TLB. */
 static inline bool rv64_jit_has_code(const struct rv64_hart *h, gpa pa)
 {
-    const struct rv64_jit *j = h->jit;
-    u64                    n = j ? (pa >> PAGE_BITS) - j->first_page : ~0ull;
-    return j && n < j->n_pages && (j->pages[n] & PAGE_CODE);
+    const struct code_pages *p = h->jit ? &h->jit->pages : NULL;
+    u64                      n = p ? (pa >> PAGE_BITS) - p->first : ~0ull;
+    return p && n < p->n && atomic_load_explicit(&p->has_code[n], memory_order_relaxed);
 }
-static inline void rv64_jit_wrote(struct rv64_hart *h, gpa pa)
-{
-    if (rv64_jit_has_code(h, pa))
-        atomic_store_explicit(&h->jit->dirty, true, memory_order_relaxed);
-}
-void rv64_jit_dirtied(struct rv64_hart *); /* code may have changed anywhere */
+void rv64_jit_wrote(struct rv64_hart *, gpa pa); /* any thread */
+void rv64_jit_dirtied(struct rv64_hart *);       /* code may have changed anywhere */
 int  rv64_jit_create(struct rv64_hart *, struct err *err);
 int  rv64_jit_renew(struct rv64_hart *, struct err *err); /* after fork: memory of its own */
 void rv64_jit_destroy(struct rv64_hart *);
-void rv64_jit_forget_page(struct rv64_hart *, gva page);  /* in U and S mode */
 void rv64_jit_flush(struct rv64_hart *);                  /* all regions */
-void rv64_jit_forget(struct rv64_hart *, unsigned modes); /* of modes below: where jumps go */
+void rv64_jit_forget(struct rv64_hart *, unsigned space); /* where jumps go; SPACES: in M mode */
+void rv64_jit_forget_page(struct rv64_hart *, unsigned space, gva page);
 bool rv64_jit_fault(struct rv64_hart *, void *ucontext, gva addr); /* false: not its code */
-void rv64_jit_run(struct rv64_hart *);                             /* as rv64_interp(h, false) */
+void rv64_jit_drop(struct rv64_hart *, struct region *);
+void rv64_jit_run(struct rv64_hart *); /* as rv64_interp(h, false) */
+
+/* jit_pages.c */
+void rv64_pages_watch(struct rv64_hart *);
+void rv64_pages_done(struct rv64_hart *);
+void rv64_pages_flush(struct rv64_hart *);
+void rv64_pages_mark(struct rv64_hart *, gpa pa, const u8 *host); /* this page has code */
+void rv64_pages_add(struct rv64_hart *, struct region *);
+bool rv64_pages_obey(struct rv64_hart *); /* fence.i. False: look at everything again */
 
 #endif

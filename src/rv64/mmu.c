@@ -27,64 +27,135 @@ static void forget_jumps(struct rv64_hart *h, unsigned modes)
         }
 }
 
-/* All ones is no page's tag and no instruction's address. M mode's entries know no paging. */
-static void forget(struct rv64_hart *h, unsigned views, unsigned modes)
+/* --- address spaces: all ones is no page's tag and no instruction's address --- */
+
+static void empty(struct rv64_hart *h, struct space *s)
 {
-    for (unsigned v = 0; v < views; v++) {
-        if (h->tlb_used[v])
-            memset(&h->tlbs[v], 0xff, sizeof(h->tlbs[v]));
-        h->tlb_used[v] = false;
+    for (unsigned v = 0; v < VIEW_M; v++) {
+        if (s->tlb_used[v])
+            memset(&s->tlbs[v], 0xff, sizeof(s->tlbs[v]));
+        s->tlb_used[v] = false;
     }
-    memset(h->itlb, 0xff, modes * sizeof(h->itlb[0]));
-    forget_jumps(h, modes);
-    rv64_jit_forget(h, modes);
-    h->n_big    = 0;
-    h->reserved = ~0ull;
+    memset(s->itlb, 0xff, sizeof(s->itlb));
+    rv64_jit_forget(h, (unsigned)(s - h->spaces));
+    s->n_big        = 0;
+    s->stores_stale = false;
 }
 
-void rv64_flush_tlb(struct rv64_hart *h)
+static u32 asid_of(u64 satp)
 {
-    forget(h, VIEW_M, RV64_S + 1);
+    return satp >> 60 ? (u32)bits(satp, 59, 44) : ALL_ASIDS; /* without paging there is none */
+}
+
+static bool is_meant(const struct space *s, u32 asid)
+{
+    return s->satp != ~0ull && (asid == ALL_ASIDS || asid_of(s->satp) == asid);
+}
+
+/* The space of satp's ASID, else the one that was left longest ago. */
+static struct space *choose(struct rv64_hart *h)
+{
+    struct space *oldest = &h->spaces[0];
+    for (struct space *s = h->spaces; s < h->spaces + SPACES; s++) {
+        if (s->satp != ~0ull && asid_of(s->satp) == asid_of(h->satp))
+            return s;
+        if (s->stamp < oldest->stamp)
+            oldest = s;
+    }
+    return oldest;
+}
+
+/* A table of its own under the same ASID wants a fence by the manual; we need none. */
+void rv64_enter_space(struct rv64_hart *h)
+{
+    struct space *s = choose(h);
+    if (s == h->space && s->satp == h->satp)
+        return;
+    if (s->satp != h->satp)
+        empty(h, s);
+    for (unsigned v = 0; s->stores_stale && v < VIEW_M; v++)
+        memset(s->tlbs[v].store, 0xff, sizeof(s->tlbs[v].store));
+    s->stores_stale = false;
+    s->satp         = h->satp;
+    s->stamp        = ++h->spaces_entered;
+    h->space        = s;
+    h->reserved     = ~0ull;
+    forget_jumps(h, RV64_S + 1);
+    rv64_views_changed(h);
+}
+
+void rv64_spaces_init(struct rv64_hart *h)
+{
+    memset(h->itlb_m, 0xff, sizeof(h->itlb_m));
+    memset(&h->tlb_m, 0xff, sizeof(h->tlb_m));
+    for (struct space *s = h->spaces; s < h->spaces + SPACES; s++) {
+        memset(s->tlb_used, true, sizeof(s->tlb_used));
+        s->satp = ~0ull;
+    }
+    rv64_enter_space(h);
+}
+
+void rv64_flush_tlb(struct rv64_hart *h, u32 asid)
+{
+    for (struct space *s = h->spaces; s < h->spaces + SPACES; s++)
+        if (s == h->space && is_meant(s, asid)) {
+            empty(h, s);
+        } else if (is_meant(s, asid)) {
+            s->satp  = ~0ull; /* emptied when somebody comes */
+            s->stamp = 0;
+        }
+    forget_jumps(h, RV64_S + 1);
+    h->reserved = ~0ull;
 }
 
 void rv64_flush_all(struct rv64_hart *h)
 {
-    forget(h, VIEWS, ARRAY_SIZE(h->itlb));
+    rv64_flush_tlb(h, ALL_ASIDS);
+    if (h->tlb_m_used)
+        memset(&h->tlb_m, 0xff, sizeof(h->tlb_m));
+    memset(h->itlb_m, 0xff, sizeof(h->itlb_m));
+    h->tlb_m_used = false;
+    forget_jumps(h, RV64_M + 1);
+    rv64_jit_forget(h, SPACES);
 }
 
 /* An entry stands for 4 KiB even of a larger page, but one sfence.vma with any address in that
  * page must reach all of them. So the gigabytes that had a larger page are remembered, and there
  * everything goes. More than can be told apart: everywhere. */
-static bool had_big_page(const struct rv64_hart *h, gva addr)
+static bool had_big_page(const struct space *s, gva addr)
 {
-    for (unsigned i = 0; i < h->n_big; i++)
-        if (h->big[i] == (u32)(addr >> 30))
+    for (unsigned i = 0; i < s->n_big; i++)
+        if (s->big[i] == (u32)(addr >> 30))
             return true;
-    return h->n_big == BIG_PAGES;
+    return s->n_big == BIG_PAGES;
 }
 
-static void note_big_page(struct rv64_hart *h, gva addr, int level)
+static void note_big_page(struct space *s, gva addr, int level)
 {
     if (level > 2)
-        h->n_big = BIG_PAGES;
-    else if (!had_big_page(h, addr))
-        h->big[h->n_big++] = (u32)(addr >> 30);
+        s->n_big = BIG_PAGES;
+    else if (!had_big_page(s, addr))
+        s->big[s->n_big++] = (u32)(addr >> 30);
 }
 
-void rv64_flush_page(struct rv64_hart *h, gva addr)
+void rv64_flush_page(struct rv64_hart *h, gva addr, u32 asid)
 {
-    if (had_big_page(h, addr)) {
-        rv64_flush_tlb(h);
-        return;
+    u64 i = addr >> PAGE_BITS;
+    for (struct space *s = h->spaces; s < h->spaces + SPACES; s++) {
+        if (!is_meant(s, asid))
+            continue;
+        if (had_big_page(s, addr)) {
+            empty(h, s);
+            continue;
+        }
+        for (unsigned v = 0; v < VIEW_M; v++)
+            s->tlbs[v].load[i % TLB_SIZE].tag = s->tlbs[v].store[i % TLB_SIZE].tag = ~0ull;
+        for (unsigned m = 0; m <= RV64_S; m++)
+            s->itlb[m][i % ITLB_SIZE].tag = ~0ull;
+        rv64_jit_forget_page(h, (unsigned)(s - h->spaces), addr & PAGE_MASK);
     }
-    u64 i       = addr >> PAGE_BITS;
-    h->reserved = ~0ull;
-    for (unsigned v = 0; v < VIEW_M; v++)
-        h->tlbs[v].load[i % TLB_SIZE].tag = h->tlbs[v].store[i % TLB_SIZE].tag = ~0ull;
-    for (unsigned m = 0; m <= RV64_S; m++)
-        h->itlb[m][i % ITLB_SIZE].tag = ~0ull;
     forget_jumps(h, RV64_S + 1);
-    rv64_jit_forget_page(h, addr & PAGE_MASK);
+    h->reserved = ~0ull;
 }
 
 /* --- physical memory protection: Volume II, 3.7 --- */
@@ -257,7 +328,7 @@ again:;
         if (!permits(h, w, pte) || !leaf_address(pte, level, addr, pa))
             return page_cause[w->access];
         if (level)
-            note_big_page(h, addr, level);
+            note_big_page(h->space, addr, level);
         int rc = mark_used(h, w, at, slot, pte);
         if (rc < 0)
             goto again;
@@ -324,15 +395,23 @@ static void check_watches(struct rv64_hart *h, gva addr, unsigned width, bool wr
     }
 }
 
+static void unlearn(struct tlb *t, const u8 *host)
+{
+    for (unsigned i = 0; i < TLB_SIZE; i++)
+        if (t->store[i].tag + t->store[i].add == (u64)host)
+            t->store[i].tag = ~0ull;
+}
+
 /* No store to the page at HOST goes unseen from now on. */
 void rv64_unlearn_stores(struct rv64_hart *h, const u8 *host)
 {
-    for (unsigned v = 0; v < VIEWS; v++)
-        for (unsigned i = 0; h->tlb_used[v] && i < TLB_SIZE; i++) {
-            struct tlb_entry *e = &h->tlbs[v].store[i];
-            if (e->tag + e->add == (u64)host)
-                e->tag = ~0ull;
-        }
+    if (h->tlb_m_used)
+        unlearn(&h->tlb_m, host);
+    for (unsigned v = 0; v < VIEW_M; v++)
+        if (h->space->tlb_used[v])
+            unlearn(&h->space->tlbs[v], host);
+    for (struct space *s = h->spaces; s < h->spaces + SPACES; s++)
+        s->stores_stale = s != h->space;
 }
 
 /* Remembers that the page of ADDR is the RAM at PA, if that may be. */
@@ -348,7 +427,10 @@ static void remember(struct rv64_hart *h, const struct walk *w, gva addr, gpa pa
     u64              index                                   = addr >> PAGE_BITS;
     struct tlb_entry entry                                   = {tag, (u64)host - tag};
     (write ? h->tlb->store : h->tlb->load)[index % TLB_SIZE] = entry;
-    h->tlb_used[h->tlb - h->tlbs]                            = true;
+    if (h->tlb == &h->tlb_m)
+        h->tlb_m_used = true;
+    else
+        h->space->tlb_used[h->tlb - h->space->tlbs] = true;
 }
 
 static int data_trap(struct rv64_hart *h, int cause, gva addr)
@@ -519,7 +601,8 @@ void *rv64_atomic_ptr(struct rv64_hart *h, gva addr, unsigned width, enum access
 
 int rv64_fetch(struct rv64_hart *h, gva pc, gpa *pa, const u8 **host)
 {
-    struct itlb_entry *e = &h->itlb[h->mode][(pc >> PAGE_BITS) % ITLB_SIZE];
+    struct itlb_entry *set = h->mode == RV64_M ? h->itlb_m : h->space->itlb[h->mode];
+    struct itlb_entry *e   = &set[(pc >> PAGE_BITS) % ITLB_SIZE];
     if (likely(e->tag == (pc & PAGE_MASK))) {
         *pa   = e->page | pc % PAGE_SIZE;
         *host = e->host + pc % PAGE_SIZE;

@@ -15,7 +15,7 @@ void rv64_views_changed(struct rv64_hart *h)
                          : mode == RV64_U           ? VIEW_U
                          : h->mstatus & MSTATUS_SUM ? VIEW_S_SUM
                                                     : VIEW_S;
-    h->tlb             = &h->tlbs[view];
+    h->tlb             = view == VIEW_M ? &h->tlb_m : &h->space->tlbs[view];
     h->jumps           = h->jump_tables[h->mode];
 }
 
@@ -214,13 +214,13 @@ bool rv64_wfi(struct rv64_hart *h, u32 word)
 
 bool rv64_sfence_vma(struct rv64_hart *h, u32 word, gva addr, u64 asid)
 {
-    (void)asid;
     if (h->mode == RV64_U || (h->mode == RV64_S && (h->mstatus & MSTATUS_TVM)))
         return rv64_illegal(h, word);
+    u32 of = bits(word, 24, 20) ? (u32)asid & 0xffff : ALL_ASIDS;
     if (bits(word, 19, 15))
-        rv64_flush_page(h, addr);
+        rv64_flush_page(h, addr, of);
     else
-        rv64_flush_tlb(h);
+        rv64_flush_tlb(h, of);
     return true;
 }
 
