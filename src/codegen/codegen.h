@@ -134,16 +134,20 @@ ir_val code_calling(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b,
 ir_val code_get_flags(struct code *); /* of floating point: FGETFLAGS */
 void   code_set_flags(struct code *, ir_val);
 ir_val code_quiet(struct code *, enum ir_op, enum ir_type, ir_val a, ir_val b, u32 kind, u64 cookie,
-                  u32 units);                      /* FQUIETLT, FQUIETLE */
-bool   code_has_fp(void);                          /* this host does code_fp's operations */
-bool   code_is_boxed(const struct code *, ir_val); /* surely */
-ir_val code_peek(struct code *, enum ir_type, i32 off);
-void   code_poke(struct code *, i32 off, ir_val); /* a u64 */
-void   code_help(struct code *, u32 which);
-void   code_fence(struct code *);
-void   code_mark(struct code *, u32 tag); /* of the sites that follow */
-void   code_poll(struct code *, u32 units, u64 cookie);
-void   code_count(struct code *, u32 units);
+                  u32 units); /* FQUIETLT, FQUIETLE */
+/* VAR holds boxed singles from begin to end; in EXPECT the region sees to it at its begin, and
+ * leaves by the exit if not. */
+void     code_assume_boxed(struct code *, unsigned var);
+void     code_expect_boxed(struct code *, unsigned var, u32 kind, u64 cookie);
+bool     code_has_fp(void);                          /* this host does code_fp's operations */
+bool     code_is_boxed(const struct code *, ir_val); /* surely */
+ir_val   code_peek(struct code *, enum ir_type, i32 off);
+void     code_poke(struct code *, i32 off, ir_val); /* a u64 */
+void     code_help(struct code *, u32 which);
+void     code_fence(struct code *);
+void     code_mark(struct code *, u32 tag); /* of the sites that follow */
+void     code_poll(struct code *, u32 units, u64 cookie);
+void     code_count(struct code *, u32 units);
 ir_label code_label(struct code *);
 void     code_place(struct code *,
                     ir_label); /* ends the block before it, which must not fall through */

@@ -25,7 +25,7 @@ struct loc {
 
 /* What is put behind the region, out of the straight path. */
 struct stub {
-    enum { STUB_ACCESS, STUB_POLL, STUB_LINK, STUB_HELP, STUB_NAN, STUB_QUIET } kind;
+    enum { STUB_ACCESS, STUB_POLL, STUB_LINK, STUB_HELP, STUB_NAN, STUB_QUIET, STUB_EXPECT } kind;
     u32        at, also; /* the jumps to it; 0: none */
     u32        back;     /* ACCESS: where to go on */
     u32        number;

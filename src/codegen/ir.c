@@ -72,6 +72,7 @@ static void open_block(struct code *c)
 void code_begin(struct code *c)
 {
     c->n = c->n_labels = c->tag = 0;
+    c->boxed                    = 0;
     open_block(c);
 }
 
@@ -308,7 +309,20 @@ ir_val code_quiet(struct code *c, enum ir_op op, enum ir_type type, ir_val a, ir
 bool code_is_boxed(const struct code *c, ir_val v)
 {
     const struct ir *i = &c->ir[v.id];
+    if (i->op == IR_GET)
+        return !c->plain && (c->boxed >> i->imm & 1);
     return i->type == IR_F32 && (ir_info[i->op].flags & IR_FP || i->op == IR_LOAD);
+}
+
+void code_assume_boxed(struct code *c, unsigned var)
+{
+    c->boxed |= 1ull << var;
+}
+
+void code_expect_boxed(struct code *c, unsigned var, u32 kind, u64 cookie)
+{
+    add(c, (struct ir){.op = IR_FEXPECT, .b = var, .c = kind, .imm = (i64)cookie});
+    code_assume_boxed(c, var);
 }
 
 void code_store(struct code *c, enum ir_type type, ir_val base, i32 off, ir_val v)

@@ -30,6 +30,7 @@ struct code {
     u32                n_labels;
     u32                tag;
     bool               plain;          /* nothing is made less */
+    u64                boxed;          /* variables that hold nothing but boxed singles */
     u32                block;          /* where the open block begins */
     u32                cur[CODE_VARS]; /* what each variable is, in this block */
 };

@@ -569,12 +569,17 @@ u32 x64_add_link(struct gen *g, u64 cookie, u32 kind, u32 where)
     return number;
 }
 
+static u32 linkable_jump(struct gen *g)
+{
+    while ((g->e.at + 1) % 4 && !g->e.full) /* a displacement is changed in one piece */
+        x8(&g->e, 0x90);
+    return x_jmp(&g->e);
+}
+
 void host_exit(struct gen *g, const struct ir *i)
 {
     gen_leave_places(g);
-    while ((g->e.at + 1) % 4 && !g->e.full) /* a displacement is changed in one piece */
-        x8(&g->e, 0x90);
-    u32 where = x_jmp(&g->e);
+    u32 where = linkable_jump(g);
     x64_add_stub(g, (struct stub){.kind   = STUB_LINK,
                                   .at     = where,
                                   .number = x64_add_link(g, (u64)i->imm, i->b, where)});
@@ -649,6 +654,17 @@ static void stub_help(struct gen *g, const struct stub *s)
         host_fix(g, back, s->back);
 }
 
+static void stub_expect(struct gen *g, const struct stub *s)
+{
+    struct code_link *l = &g->k->links.at[s->number];
+    gen_leave_places(g);
+    l->at   = linkable_jump(g);
+    l->stub = g->e.at;
+    if (!g->e.full)
+        host_fix(g, l->at, g->e.at);
+    leave_by(g, s->number);
+}
+
 void host_stubs(struct gen *g)
 {
     for (u32 k = 0; k < g->stubs.n && !g->e.full; k++) {
@@ -665,6 +681,9 @@ void host_stubs(struct gen *g)
             break;
         case STUB_NAN:
             x64_fp_nan(g, s);
+            break;
+        case STUB_EXPECT:
+            stub_expect(g, s);
             break;
         case STUB_QUIET:
             x64_fp_flags_back(g); /* and on */

@@ -413,6 +413,24 @@ static void do_flags(struct gen *g, u32 index, const struct ir *i)
     gen_used(g, i->a);
 }
 
+static void do_expect(struct gen *g, u32 index, const struct ir *i)
+{
+    u8 reg = g->place[i->b];
+    (void)index;
+    if (reg == NO_REG) {
+        x_alu_mem_imm(&g->e, 0, ALU_CMP, at(RBP, g->k->frame.vars[i->b].home + 4), -1);
+    } else {
+        u8 t = gen_temp(g);
+        vex_rr(&g->e, vpextrd, reg, 0, t);
+        x8(&g->e, 1);
+        x_alu_imm(&g->e, 0, ALU_CMP, t, -1);
+    }
+    u32 where = x_jcc(&g->e, CC_NE);
+    x64_add_stub(g, (struct stub){.kind   = STUB_EXPECT,
+                                  .at     = where,
+                                  .number = x64_add_link(g, (u64)i->imm, i->c, where)});
+}
+
 void x64_fp_op(struct gen *g, u32 index)
 {
     static void (*const ops[IR_OPS])(struct gen *, u32, const struct ir *) = {
@@ -425,6 +443,6 @@ void x64_fp_op(struct gen *g, u32 index)
         [IR_FBITS] = do_bits,      [IR_FNEG] = do_sign,       [IR_FFROM64] = do_from_int,
         [IR_FOFBITS] = do_bits,    [IR_FABS] = do_sign,       [IR_FMOV] = do_sign,
         [IR_FGETFLAGS] = do_flags, [IR_FSETFLAGS] = do_flags, [IR_FQUIETLT] = do_quiet,
-        [IR_FQUIETLE] = do_quiet};
+        [IR_FEXPECT] = do_expect,  [IR_FQUIETLE] = do_quiet};
     ops[g->c->ir[index].op](g, index, &g->c->ir[index]);
 }

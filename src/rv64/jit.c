@@ -315,7 +315,7 @@ void rv64_jit_drop(struct rv64_hart *h, struct region *r)
     if (*at)
         *at = r->next;
     for (unsigned i = 0; i <= SPACES; i++)
-        for (unsigned k = r->fp; k < ARRAY_SIZE(j->jumps[i].tables); k += 2) {
+        for (unsigned k = r->fp != FP_OFF; k < ARRAY_SIZE(j->jumps[i].tables); k += 2) {
             struct code_jump *e = &j->jumps[i].tables[k][jump_index(r->pc)];
             if (e->key == r->pc && e->code == r->entry)
                 set_jump(&j->jumps[i], e, ~0ull, NULL);
@@ -349,11 +349,12 @@ static void add_link(struct rv64_jit *j, u32 link, const void *entry)
 
 /* --- finding code --- */
 
-static struct region *recall(struct rv64_hart *h, gpa pa, const u8 *page, u16 beyond)
+static struct region *recall(struct rv64_hart *h, enum region_fp fp, gpa pa, const u8 *page,
+                             u16 beyond)
 {
     for (struct region **at = &h->jit->hash[(pa >> 1) % JIT_HASH]; *at; at = &(*at)->next) {
         struct region *r = *at;
-        if (r->pa != pa || r->pc != h->pc || r->fp != fp_is_plain(h) || r->beyond != beyond)
+        if (r->pa != pa || r->pc != h->pc || r->fp != fp || r->beyond != beyond)
             continue;
         if (r->checked != h->jit->checks && memcmp(r->raw, page + r->lo, r->bytes)) {
             *at = r->next; /* its code stays until the next flush, but nobody finds it */
@@ -395,13 +396,14 @@ static bool look_beyond(struct rv64_hart *h, const u8 *host, struct beyond *b)
     return true;
 }
 
-static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page, const struct beyond *b)
+static struct region *make(struct rv64_hart *h, enum region_fp fp, gpa pa, const u8 *page,
+                           const struct beyond *b)
 {
     struct rv64_jit *j = h->jit;
     struct region   *r = xnew(struct region);
     *r                 = (struct region){.pa          = pa,
                                          .pc          = h->pc,
-                                         .fp          = fp_is_plain(h),
+                                         .fp          = (u8)fp,
                                          .straddles   = b->is,
                                          .beyond      = b->half,
                                          .beyond_page = b->page,
@@ -429,7 +431,7 @@ static struct region *make(struct rv64_hart *h, gpa pa, const u8 *page, const st
 
 /* The region at h->pc. NULL: a trap was taken (*step false), or the interpreter shall do the
  * instruction (*step true). */
-static struct region *find_region(struct rv64_hart *h, bool *step)
+static struct region *find_region(struct rv64_hart *h, enum region_fp fp, bool *step)
 {
     gpa       pa;
     const u8 *host;
@@ -439,10 +441,10 @@ static struct region *find_region(struct rv64_hart *h, bool *step)
     if (rc || !look_beyond(h, host, &beyond))
         return NULL;
     const u8      *page = host - h->pc % PAGE_SIZE;
-    struct region *r    = recall(h, pa, page, beyond.half);
+    struct region *r    = recall(h, fp, pa, page, beyond.half);
     if (!r) {
         count_add(&h->n_block_misses, 1);
-        r = make(h, pa, page, &beyond);
+        r = make(h, fp, pa, page, &beyond);
     }
     *step = !r;
     return r;
@@ -459,7 +461,7 @@ static const void *find(struct rv64_hart *h, bool *step)
     *step                    = false;
     if (e->key == h->pc)
         return e->code;
-    const struct region *r = find_region(h, step);
+    const struct region *r = find_region(h, fp_is_plain(h) ? FP_BOXED : FP_OFF, step);
     if (!r)
         return NULL;
     set_jump(s, e, h->pc, r->entry);
@@ -469,44 +471,69 @@ static const void *find(struct rv64_hart *h, bool *step)
 
 /* --- running --- */
 
-/* Runs from ENTRY on. Returns the link that it left by, if that may be set. */
-static u32 run(struct rv64_hart *h, const void *entry, u64 limit, bool *step)
+/* How translated code was left, and where to go from there. */
+struct way {
+    u32  link; /* may be set; or CODE_NO_LINK */
+    bool any;  /* to code that takes any floating-point registers */
+    bool step; /* the interpreter does one instruction first */
+};
+
+static struct way run(struct rv64_hart *h, const void *entry, u64 limit)
 {
     i64 stretch    = (i64)MIN(limit - h->icount, (u64)STRETCH);
     h->jit_stretch = h->jit_count = stretch;
     u32 link                      = code_run(h->jit->cache, state_of(h), entry);
     count_add(&h->icount, (u64)(h->jit_stretch - h->jit_count));
     if (link == CODE_NO_LINK)
-        return CODE_NO_LINK; /* h->pc is set */
+        return (struct way){.link = CODE_NO_LINK}; /* h->pc is set */
     const struct code_link *l = code_link(h->jit->cache, link);
     h->pc                     = l->cookie;
-    *step = l->kind == EXIT_STEP || (l->kind == CODE_POLLED && h->jit_count == stretch);
-    return l->kind == EXIT_CHAIN ? link : CODE_NO_LINK;
+    bool at_once              = l->kind == CODE_POLLED && h->jit_count == stretch;
+    bool linkable             = l->kind == EXIT_CHAIN || l->kind == EXIT_UNBOXED;
+    return (struct way){.link = linkable ? link : CODE_NO_LINK,
+                        .any  = l->kind == EXIT_UNBOXED,
+                        .step = l->kind == EXIT_STEP || at_once};
+}
+
+/* The code that WAY leads to; its link is set. */
+static const void *follow(struct rv64_hart *h, struct way *way)
+{
+    struct rv64_jit *j       = h->jit;
+    u64              flushes = j->n_flushes;
+    const void      *entry;
+    if (way->any) {
+        const struct region *r = find_region(h, FP_ANY, &way->step);
+        entry                  = r ? r->entry : NULL;
+    } else {
+        entry = find(h, &way->step);
+    }
+    if (entry && way->link != CODE_NO_LINK && flushes == j->n_flushes && !rv64_jit_is_last(h->pc))
+        add_link(j, way->link, entry);
+    return entry;
 }
 
 void rv64_jit_run(struct rv64_hart *h)
 {
-    struct rv64_jit *j    = h->jit;
-    u32              link = CODE_NO_LINK;
+    struct way way = {.link = CODE_NO_LINK};
     for (;;) {
         u64 limit = atomic_load_explicit(&h->limit, memory_order_relaxed);
         if (h->icount >= limit)
             return;
-        if (unlikely(j->epoch != h->epoch)) {
+        if (unlikely(h->jit->epoch != h->epoch)) {
             obey_fence(h);
-            link = CODE_NO_LINK;
+            way = (struct way){.link = CODE_NO_LINK};
         }
-        bool        step;
-        u64         flushes = j->n_flushes;
-        const void *entry   = find(h, &step);
-        if (entry && link != CODE_NO_LINK && flushes == j->n_flushes)
-            add_link(j, link, entry);
-        link = CODE_NO_LINK;
-        if (entry)
-            link = run(h, entry, limit, &step);
+        const void *entry = follow(h, &way);
+        bool        step  = way.step;
+        way               = (struct way){.link = CODE_NO_LINK};
+        if (entry) {
+            way  = run(h, entry, limit);
+            step = way.step;
+        }
         if (unlikely(h->exit->why != VCPU_KICKED))
             return;
         if (step) {
+            way = (struct way){.link = CODE_NO_LINK};
             rv64_interp(h, true);
             if (h->exit->why != VCPU_KICKED)
                 return;

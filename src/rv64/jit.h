@@ -13,15 +13,27 @@
 enum { VAR_F0 = 32, VARS = 64 };
 
 /* Exits of translated code that are not just the way to other code. */
-enum { EXIT_CHAIN, EXIT_STEP }; /* STEP: the instruction there is the interpreter's */
+enum {
+    EXIT_CHAIN,
+    EXIT_STEP,   /* the instruction there is the interpreter's */
+    EXIT_UNBOXED /* an FP_BOXED region found something else: the FP_ANY one does it */
+};
 
 enum { JIT_JUMP_BITS = 13, JIT_HASH = 65536, PAGE_FILTER = 8192, REGION_INSNS = 128 };
+
+/* What a region takes for granted of floating point. */
+enum region_fp {
+    FP_OFF,   /* nothing */
+    FP_BOXED, /* that it is on, dirty, rounding to nearest; registers with singles are looked at
+                 once */
+    FP_ANY    /* the same, but each single is looked at */
+};
 
 /* Translated guest code: some instructions of one page, entered at its first. */
 struct region {
     gpa            pa; /* of where it is entered */
     gva            pc;
-    bool           fp;        /* made for floating point that is on, dirty, rounding to nearest */
+    u8             fp;        /* enum region_fp */
     bool           straddles; /* its first instruction ends on the next page, */
     u16            beyond;    /* which begins so */
     u16            lo;        /* the bytes it was made of: where on the page */

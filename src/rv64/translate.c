@@ -7,174 +7,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "rv64/jit.h"
+#include "rv64/translate.h"
 #include "rv64/translate_fp.h"
-
-enum { HALVES = PAGE_SIZE / 2, THUNKS = 2 * REGION_INSNS };
-
-struct insn {
-    u32       word, raw;
-    u16       row;
-    u8        length;
-    bool      legal;
-    struct op op;
-};
-
-struct translation {
-    struct rv64_hart  *h;
-    struct code       *c;
-    struct region     *r;
-    const u8          *page;
-    gva                base; /* the page's address */
-    struct insn        insns[REGION_INSNS];
-    u32                n;
-    u32                lo, hi;     /* all of them lie in these halves of the page */
-    u16                at[HALVES]; /* 1 + the instruction that begins there */
-    u8                 leads[HALVES / 8], head[HALVES / 8], labelled[HALVES / 8];
-    ir_label           labels[HALVES];
-    const struct insn *i; /* the one at hand */
-    u32                off;
-    bool               fallback, ended;
-    struct {
-        ir_label l;
-        gva      pc;
-    } thunks[THUNKS]; /* ways out of the region */
-    u32 n_thunks;
-};
-
-static bool has(const u8 *set, u32 half)
-{
-    return set[half / 8] >> (half % 8) & 1;
-}
-
-static void put(u8 *set, u32 half)
-{
-    set[half / 8] |= (u8)(1u << (half % 8));
-}
-
-/* --- what belongs to the region --- */
-
-static bool decode(struct translation *t, u32 half, struct insn *out)
-{
-    const u8 *p  = t->page + 2 * half;
-    u32       lo = p[0] | (u32)p[1] << 8;
-    *out         = (struct insn){.length = (lo & 3) == 3 ? 4 : 2, .raw = lo};
-    if (out->length == 4 && half + 2 > HALVES) {
-        if (!t->r->straddles)
-            return false;
-        out->raw |= (u32)t->r->beyond << 16;
-    } else if (out->length == 4) {
-        out->raw |= (u32)p[2] << 16 | (u32)p[3] << 24;
-    }
-    u32 w      = out->length == 4 ? out->raw : rv64_expand((u16)lo);
-    int row    = w ? rv64_find(w) : -1;
-    out->word  = w;
-    out->legal = row >= 0;
-    if (row < 0)
-        return true;
-    const struct rv64_format_info *f = &rv64_formats[rv64_rows[row].format];
-    out->row                         = (u16)row;
-    out->op                          = (struct op){.imm = (i32)rv64_immediate(f->imm, w),
-                                                   .rd  = (u8)bits(w, 11, 7),
-                                                   .rs1 = (u8)bits(w, 19, 15),
-                                                   .rs2 = (u8)bits(w, 24, 20)};
-    if (out->op.rd == 0 && f->text[0] == 'd' && f->imm != IMM_word)
-        out->op.rd = 32;
-    return true;
-}
-
-static bool is_break(const struct rv64_hart *h, gva pc)
-{
-    for (unsigned i = 0; i < h->n_breaks; i++)
-        if (h->breaks[i] == pc)
-            return true;
-    return false;
-}
-
-static bool on_page(const struct translation *t, gva pc)
-{
-    return (pc & PAGE_MASK) == t->base;
-}
-
-struct todo {
-    u16 halves[REGION_INSNS];
-    u32 n;
-};
-
-static void lead_to(struct translation *t, struct todo *todo, gva from, gva to)
-{
-    u32 half = to % PAGE_SIZE / 2;
-    if (!on_page(t, to))
-        return;
-    put(t->leads, half);
-    if (to <= from)
-        put(t->head, half);
-    if (!t->at[half] && todo->n < REGION_INSNS)
-        todo->halves[todo->n++] = (u16)half;
-}
-
-/* Does it name a floating-point register? See format.def. */
-static bool is_fp(const struct insn *i)
-{
-    return strpbrk(rv64_formats[rv64_rows[i->row].format].text, "DSTR") != NULL;
-}
-
-/* The floating-point flags' CSR (Volume I, 20.2). Compilers save and restore it around each
- * comparison that shall be quiet, so it is not left to the interpreter. */
-static bool is_fflags(const struct insn *i)
-{
-    return i->legal && rv64_is_csr(i->row) && bits(i->word, 31, 20) == 1;
-}
-
-/* Left to the interpreter. */
-static bool is_step(const struct translation *t, const struct insn *i)
-{
-    return !i->legal || (!t->r->fp && is_fp(i));
-}
-
-/* Does no instruction behind it follow on? */
-static bool ends(const struct insn *i)
-{
-    return !i->legal ||
-           (rv64_formats[rv64_rows[i->row].format].flow == FLOW_END && !rv64_is_csr(i->row));
-}
-
-/* Decodes straight on from HALF. */
-static void follow(struct translation *t, struct todo *todo, u32 half)
-{
-    while (half < HALVES && !t->at[half] && t->n < REGION_INSNS) {
-        struct insn *i  = &t->insns[t->n];
-        gva          pc = t->base + 2 * half;
-        if (!decode(t, half, i) || (t->h->n_breaks && is_break(t->h, pc)))
-            return;
-        t->at[half]           = (u16)++t->n;
-        t->lo                 = MIN(t->lo, half);
-        t->hi                 = MAX(t->hi, MIN(half + i->length / 2, HALVES));
-        enum rv64_format f    = i->legal ? rv64_rows[i->row].format : FORMAT_N;
-        gva              to   = pc + (u64)(i64)i->op.imm;
-        bool             call = f == FORMAT_J && (i->op.rd == 1 || i->op.rd == 5);
-        half += i->length / 2;
-        if (f == FORMAT_B) {
-            lead_to(t, todo, pc, to);
-            if (half < HALVES)
-                put(t->leads, half);
-        } else if (f == FORMAT_J && !call) {
-            lead_to(t, todo, pc, to);
-        }
-        if (ends(i))
-            return;
-    }
-    if (half < HALVES)
-        put(t->leads, half); /* what was there already is gone on to */
-}
-
-static void discover(struct translation *t)
-{
-    struct todo todo = {.halves = {(u16)(t->r->pc % PAGE_SIZE / 2)}, .n = 1};
-    put(t->leads, todo.halves[0]);
-    for (u32 k = 0; k < todo.n; k++)
-        follow(t, &todo, todo.halves[k]);
-}
 
 /* --- the words of insn.def --- */
 
@@ -217,7 +51,7 @@ static ir_label label_at(struct translation *t, u32 half)
 /* The label of PC: in the region, or of a way out. */
 static ir_label way_to(struct translation *t, gva pc)
 {
-    if (on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
+    if (rv64_on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
         return label_at(t, pc % PAGE_SIZE / 2);
     for (u32 k = 0; k < t->n_thunks; k++)
         if (t->thunks[k].pc == pc)
@@ -231,7 +65,7 @@ static void leave_to(struct translation *t, gva pc)
 {
     /* A program's mappings change only when rv64_forget_memory says so, which cuts all links. What
      * lies across a page's end depends on the next page's mapping. */
-    if ((on_page(t, pc) || t->h->config.user) && !rv64_jit_is_last(pc))
+    if ((rv64_on_page(t, pc) || t->h->config.user) && !rv64_jit_is_last(pc))
         code_exit(t->c, EXIT_CHAIN, pc);
     else
         code_exit_to(t->c, constant(t, pc));
@@ -239,7 +73,7 @@ static void leave_to(struct translation *t, gva pc)
 
 static void go_to(struct translation *t, gva pc)
 {
-    if (on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
+    if (rv64_on_page(t, pc) && t->at[pc % PAGE_SIZE / 2])
         code_jump(t->c, label_at(t, pc % PAGE_SIZE / 2));
     else
         leave_to(t, pc);
@@ -579,15 +413,15 @@ static void do_fflags(struct translation *t)
 static void one(struct translation *t)
 {
     u32 point = code_point(t->c);
-    if (is_step(t, t->i)) {
+    if (rv64_is_step(t, t->i)) {
         step_at(t, HERE);
         return;
     }
-    if (t->r->fp && code_has_fp() && is_fflags(t->i)) {
+    if (t->r->fp && code_has_fp() && rv64_is_fflags(t->i)) {
         do_fflags(t);
         return;
     }
-    t->fallback = is_fp(t->i) && !code_has_fp();
+    t->fallback = t->i->fp && !code_has_fp();
     if (!t->fallback)
         words[t->i->row](t);
     if (t->fallback) {
@@ -602,11 +436,11 @@ static u32 block_length(const struct translation *t, u32 half)
     u32 n = 0;
     do {
         const struct insn *i = &t->insns[t->at[half] - 1];
-        if (is_step(t, i))
+        if (rv64_is_step(t, i))
             return n;
         n++;
         half += i->length / 2;
-        if (ends(i) || rv64_rows[i->row].format == FORMAT_B)
+        if (rv64_ends(i) || rv64_rows[i->row].format == FORMAT_B)
             return n;
     } while (half < HALVES && t->at[half] && !has(t->leads, half));
     return n;
@@ -627,9 +461,10 @@ static u32 quiet_comparison(struct translation *t, u32 half, u32 remaining)
     bool lt = i[1]->row == INSN_flt_d || i[1]->row == INSN_flt_s;
     bool le = i[1]->row == INSN_fle_d || i[1]->row == INSN_fle_s;
     u8   r  = i[0]->op.rd;
-    if (!t->r->fp || !code_has_fp() || !is_fflags(i[0]) || i[0]->row != INSN_csrrs ||
+    if (!t->r->fp || !code_has_fp() || !rv64_is_fflags(i[0]) || i[0]->row != INSN_csrrs ||
         i[0]->op.rs1 || r == 0 || r > 31 || !i[1]->legal || !(lt || le) || i[1]->op.rd == r ||
-        !is_fflags(i[2]) || i[2]->row != INSN_csrrw || i[2]->op.rs1 != r || (i[2]->word >> 7 & 31))
+        !rv64_is_fflags(i[2]) || i[2]->row != INSN_csrrw || i[2]->op.rs1 != r ||
+        (i[2]->word >> 7 & 31))
         return 0;
     enum ir_type type = i[1]->row == INSN_flt_s || i[1]->row == INSN_fle_s ? IR_F32 : IR_F64;
     ir_val a = code_get(t->c, VAR_F0 + i[1]->op.rs1), b = code_get(t->c, VAR_F0 + i[1]->op.rs2);
@@ -677,6 +512,11 @@ static void blocks(struct translation *t)
 {
     u32 entry = t->r->pc % PAGE_SIZE / 2;
     code_begin(t->c);
+    for (unsigned f = 0; f < 32; f++)
+        if (t->expected >> f & 1)
+            code_expect_boxed(t->c, VAR_F0 + f, EXIT_UNBOXED, t->r->pc);
+        else if (t->singles >> f & 1)
+            code_assume_boxed(t->c, VAR_F0 + f);
     code_jump(t->c, label_at(t, entry));
     blocks_from(t, entry, t->hi);
     blocks_from(t, t->lo, entry);
@@ -698,7 +538,7 @@ static void begin(struct translation *t, struct rv64_hart *h, struct region *r, 
     t->r    = r;
     t->page = page;
     t->base = r->pc & PAGE_MASK;
-    t->n = t->n_thunks = 0;
+    t->n = t->n_thunks = t->singles = t->expected = 0;
     t->lo = t->hi = r->pc % PAGE_SIZE / 2;
 }
 
@@ -718,7 +558,7 @@ int rv64_translate(struct rv64_hart *h, struct region *r, const u8 *page)
     struct code_fn      fn;
     int                 rc = -ENOENT;
     begin(t, h, r, page);
-    discover(t);
+    rv64_discover(t);
     if (t->n) {
         blocks(t);
         r->lo    = (u16)(2 * t->lo);

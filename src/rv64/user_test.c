@@ -130,8 +130,46 @@ static void test_jit(void **unused)
     test_program(true);
 }
 
+/* Singles that are not boxed are NaNs, whatever a region took for granted. */
+static void test_boxes(void **unused)
+{
+    static const u32 code[] = {
+        0x0020f0d3, /* 1000 fadd.s f1, f1, f2 */
+        0xfff50513, /* 1004 addi a0, a0, -1 */
+        0xfe051ce3, /* 1008 bnez a0, 1000 */
+        0x00000073, /* 100c ecall */
+    };
+    static const struct {
+        u64 f1, f2, result;
+    } cases[] = {
+        {0xffffffff3f800000u, 0xffffffff40000000u, 0xffffffff40e00000u}, /* 1 + 3 * 2 */
+        {0xffffffff3f800000u, 0x4000000040000000u, 0xffffffff7fc00000u},
+        {0x3f8000003f800000u, 0xffffffff40000000u, 0xffffffff7fc00000u},
+        {0xffffffff40000000u, 0xffffffff3f800000u, 0xffffffff40a00000u},
+        {0x7ffffffe3f800000u, 0x0u, 0xffffffff7fc00000u},
+    };
+    (void)unused;
+    for (unsigned jit = 0; jit < 2; jit++) {
+        struct bed       b;
+        struct vcpu_exit e;
+        build(&b, jit, code, ARRAY_SIZE(code));
+        for (unsigned i = 0; i < 3 * ARRAY_SIZE(cases); i++) {
+            unsigned k      = i % ARRAY_SIZE(cases);
+            rv64_f(b.v)[1]  = cases[k].f1;
+            rv64_f(b.v)[2]  = cases[k].f2;
+            rv64_x(b.v)[10] = 3;
+            *rv64_pc(b.v)   = CODE;
+            b.v->ops->run(b.v, 0, &e);
+            assert_int_equal(e.why, VCPU_SYSCALL);
+            assert_int_equal(rv64_f(b.v)[1], cases[k].result);
+        }
+        tear_down(&b);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interp), cmocka_unit_test(test_jit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interp), cmocka_unit_test(test_jit),
+                                       cmocka_unit_test(test_boxes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
