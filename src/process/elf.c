@@ -217,7 +217,7 @@ static u64 fill_auxv(struct stack *s, const struct image *im, u64 *v)
     u8 random[16];
     if (getrandom(random, sizeof(random), 0) < 0)
         s->rc = -errno;
-    gva       name  = push(s, s->t->program->exe, strlen(s->t->program->exe) + 1);
+    gva       name  = push(s, s->t->program->exe_name, strlen(s->t->program->exe_name) + 1);
     gva       bytes = push(s, random, sizeof(random));
     const u64 all[] = {
         AT_PHDR,   im->phdr,  AT_PHENT,  sizeof(Elf64_Phdr),

@@ -33,7 +33,7 @@ static void load(struct program *p, int fd)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-    struct program   p  = {.root_fd = -1, .exe = (char *)"/fuzz"};
+    struct program   p  = {.root_fd = -1, .exe_name = "/fuzz"};
     struct thread    t  = {.program = &p};
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
     struct err       err;

@@ -175,8 +175,9 @@ long sys_readlinkat(struct thread *t, const u64 *a)
         return host_call(t, SYS_readlinkat, (u64[6]){a[0], (u64)path, host_pointer(t, a[2]), a[3]});
     if ((int)a[3] <= 0)
         return -EINVAL;
-    u64 n = MIN(strlen(t->program->exe), (u64)(int)a[3]);
-    rc    = user_write(t, a[2], t->program->exe, n);
+    const char *name = t->program->exe_name;
+    u64         n    = MIN(strlen(name), (u64)(int)a[3]);
+    rc               = user_write(t, a[2], name, n);
     return rc ? rc : (long)n;
 }
 
@@ -186,6 +187,34 @@ long sys_close(struct thread *t, const u64 *a)
     if ((int)a[0] >= 0 && (int)a[0] == t->program->root_fd)
         return -EBADF;
     return host_call(t, SYS_close, (u64[6]){a[0]});
+}
+
+long sys_close_range(struct thread *t, const u64 *a)
+{
+    u32  first = (u32)a[0], last = (u32)a[1], ours = (u32)t->program->root_fd;
+    long rc = 0;
+    if (t->program->root_fd < 0 || ours < first || ours > last)
+        return host_call(t, SYS_close_range, a);
+    if (first < ours)
+        rc = host_call(t, SYS_close_range, (u64[6]){first, ours - 1, a[2]});
+    if (!rc && ours < last)
+        rc = host_call(t, SYS_close_range, (u64[6]){ours + 1, last, a[2]});
+    return rc;
+}
+
+/* Ours makes room. */
+long sys_dup3(struct thread *t, const u64 *a)
+{
+    struct program *p = t->program;
+    if ((int)a[1] >= 0 && (int)a[1] == p->root_fd) {
+        int fd = fcntl(p->root_fd, F_DUPFD_CLOEXEC, p->root_fd + 1);
+        if (fd < 0)
+            fd = fcntl(p->root_fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+            return -EBUSY;
+        p->root_fd = fd;
+    }
+    return host_call(t, SYS_dup3, a);
 }
 
 long sys_fcntl(struct thread *t, const u64 *a)

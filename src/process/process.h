@@ -56,8 +56,9 @@ struct program {
     struct mm         mm;
     struct clock     *clock;
     struct options    options;
-    int               root_fd; /* of options.root, or -1 */
-    char             *exe;     /* the program's absolute path on the host */
+    int               root_fd;  /* of options.root, or -1 */
+    char             *exe;      /* the program's absolute path on the host */
+    const char       *exe_name; /* the same as the program knows it: below the root */
     char            **args;
     pthread_mutex_t   lock; /* guards threads */
     struct thread    *threads;

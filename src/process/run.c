@@ -73,14 +73,29 @@ static int create(struct program **out, const struct options *options, struct er
     return 0;
 }
 
-static int open_program(struct program *p, const char *path, struct err *err)
+static void name_program(struct program *p, const char *path)
 {
-    int fd = p->options.exec_fd >= 0 ? p->options.exec_fd : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, errno, "open '%s'", path);
-    p->exe = realpath(path, NULL);
+    cleanup_free char *root = p->options.root ? realpath(p->options.root, NULL) : NULL;
+    size_t             len  = root ? strlen(root) : 0;
+    p->exe                  = realpath(path, NULL);
     if (!p->exe)
         p->exe = xstrdup(path);
+    bool inside = len > 1 && !strncmp(p->exe, root, len) && p->exe[len] == '/';
+    p->exe_name = p->exe + (inside ? len : 0);
+}
+
+static int open_program(struct program *p, const char *path, struct err *err)
+{
+    char real[4096];
+    int  fd = p->options.exec_fd;
+    if (fd < 0) {
+        path_find(p, path, 0, real);
+        path = real;
+        fd   = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (fd < 0)
+        return err_errno(err, errno, "open '%s'", path);
+    name_program(p, path);
     return fd;
 }
 

@@ -320,7 +320,8 @@ static long clone_fork(struct thread *t, u64 flags, gva stack, gva ptid, gva tls
  * another program or ends; the parent's thread waits. */
 static __attribute__((noinline)) long clone_vfork(struct thread *t, u64 flags, gva stack, gva tls)
 {
-    struct thread     was = *t;
+    struct thread     was  = *t;
+    int               root = t->program->root_fd;
     struct sig_action actions[SIGNALS + 1];
     u64               x[32], f[32], pc = *rv64_pc(t->v);
     u32               fcsr = rv64_fcsr(t->v);
@@ -337,15 +338,16 @@ static __attribute__((noinline)) long clone_vfork(struct thread *t, u64 flags, g
         start_child(t, flags, stack, tls);
         thread_run(t);
     }
-    int err        = errno;
-    t->actions     = was.actions;
-    t->vforked     = was.vforked;
-    t->clear_tid   = was.clear_tid;
-    t->robust_list = was.robust_list;
-    t->mask        = was.mask;
-    t->alt         = was.alt;
-    t->pending     = was.pending;
-    t->info        = was.info;
+    int err             = errno;
+    t->program->root_fd = root; /* the child has descriptors of its own */
+    t->actions          = was.actions;
+    t->vforked          = was.vforked;
+    t->clear_tid        = was.clear_tid;
+    t->robust_list      = was.robust_list;
+    t->mask             = was.mask;
+    t->alt              = was.alt;
+    t->pending          = was.pending;
+    t->info             = was.info;
     memcpy(rv64_x(t->v), x, sizeof(x));
     memcpy(rv64_f(t->v), f, sizeof(f));
     *rv64_pc(t->v) = pc;

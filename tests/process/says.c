@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)
@@ -11,6 +12,20 @@ int main(int argc, char **argv)
     char folder[4096];
     if (argc > 1 && !strcmp(argv[1], "segv"))
         *(volatile int *)8 = 1;
+    if (argc > 2 && !strcmp(argv[1], "closed")) {
+        close_range(3, ~0u, 0);
+        if (!vfork()) {
+            for (int fd = 3; fd < 1000; fd++)
+                dup2(0, fd);
+            close_range(3, ~0u, 0);
+            _exit(access(argv[2], F_OK) ? puts("lost") : 0);
+        }
+        wait(NULL);
+        for (int fd = 3; fd < 1000; fd++)
+            close(fd);
+        if (access(argv[2], F_OK))
+            puts("lost");
+    }
     while (argc > 1 && !strcmp(argv[1], "sleep"))
         pause();
     for (int i = 1; i < argc; i++)

@@ -60,6 +60,17 @@ def test_with_few_descriptors(tmp_path):
     assert (status, out[:4]) == (5, "[x] "), err
 
 
+def test_keeps_its_root(tmp_path):
+    """Programs that close all descriptors, or put others in their places, still see the root; a
+    program's name is looked for there too."""
+    inside = "/lib/ld-linux-riscv64-lp64d.so.1"
+    assert not os.path.exists(inside)
+    program = build(tmp_path, CROSS, "says", "-static")
+    status, out, err = run("env", "COLOR=red", USER, "-L", SYSROOT, program, "closed", inside)
+    assert (status, out) == (6, f"[closed] [{inside}] red {os.getcwd()}\n"), err
+    assert "libc.so.6" in run(USER, "-L", SYSROOT, inside, "--list", build(tmp_path, CROSS, "says"))[1]
+
+
 @pytest.fixture
 def guise(tmp_path):
     def call(*words):
