@@ -150,6 +150,7 @@ bool code_called_out(struct code_cache *k, u8 *state)
     if (!k->frame.help(state, &s->site))
         return false;
     sync_back(k, state, s->site.fn);
+    memcpy(&ctx->gpr[HOST_WINDOW], state + k->frame.window_base, 8);
     return true;
 }
 

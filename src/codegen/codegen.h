@@ -94,7 +94,8 @@ struct code_frame {
     unsigned         page_bits, page_index_bits;
     /* A LOAD or STORE that is not that easy: ctx->addr, ctx->data. False: leave. */
     bool (*access)(void *state, const struct code_site *);
-    /* HELP and what calls it: variables are at home, and are taken from there again. False: leave.
+    /* HELP may change where the window is, from the next block on. HELP and what calls it:
+     * variables are at home, and are taken from there again. False: leave.
      */
     bool (*help)(void *state, const struct code_site *);
 };

@@ -39,12 +39,17 @@ static bool swap(void *p, unsigned width, u64 was, u64 val)
 
 bool rv64_sc(struct rv64_hart *h, gva addr, unsigned width, u64 val, unsigned rd)
 {
-    gpa   pa;
+    gpa  pa;
+    bool held = h->reserved == (addr | (width == 4 ? RV64_RESERVED_WORD : 0));
+    if (!held && addr % width == 0) { /* it fails without a look at memory */
+        h->reserved = ~0ull;
+        set_rd(h, rd, 1);
+        return true;
+    }
     void *p = rv64_atomic_ptr(h, addr, width, ACCESS_STORE, &pa);
     if (!p)
         return false;
-    bool ok = h->reserved == (addr | (width == 4 ? RV64_RESERVED_WORD : 0)) &&
-              swap(p, width, h->reserved_value, val);
+    bool ok     = swap(p, width, h->reserved_value, val);
     h->reserved = ~0ull;
     set_rd(h, rd, !ok);
     return true;

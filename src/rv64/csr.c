@@ -3,9 +3,7 @@
 #include "rv64/fp.h"
 #include "rv64/hart.h"
 
-#define SSTATUS_MASK                                                                               \
-    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR |           \
-     3ull << 32 | MSTATUS_SD)
+#define SSTATUS_MASK (SSTATUS_WORD | MSTATUS_FS | 3ull << 32 | MSTATUS_SD)
 #define MSTATUS_WRITABLE                                                                           \
     (MSTATUS_SIE | MSTATUS_MIE | MSTATUS_SPIE | MSTATUS_MPIE | MSTATUS_SPP | MSTATUS_MPRV |        \
      MSTATUS_SUM | MSTATUS_MXR | MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR)
@@ -349,6 +347,15 @@ static const u8 rows[4096] = {
 static const struct csr *find_csr(unsigned number)
 {
     return rows[number % 4096] ? &csrs[rows[number % 4096]] : NULL;
+}
+
+i32 rv64_csr_plain(unsigned number, u64 *writable)
+{
+    const struct csr *c = find_csr(number);
+    if (!c || !c->offset)
+        return -1;
+    *writable = c->writable;
+    return c->offset;
 }
 
 /* PMP: pmpcfg0, 2 .. 14 and pmpaddr0 .. 63, of which 16 entries are there (3.7.1). */

@@ -47,6 +47,8 @@ enum cause {
 #define MSTATUS_TVM  (1ull << 20)
 #define MSTATUS_TW   (1ull << 21)
 #define MSTATUS_TSR  (1ull << 22)
+/* sstatus's part of mstatus without FS and what is fixed */
+#define SSTATUS_WORD (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SUM | MSTATUS_MXR)
 #define MSTATUS_UXL  (2ull << 32) /* 64 bits, fixed */
 #define MSTATUS_SXL  (2ull << 34)
 #define MSTATUS_SD   (1ull << 63)
@@ -252,7 +254,8 @@ bool rv64_fp_on(struct rv64_hart *); /* false: off. Otherwise marks FS dirty. */
 bool rv64_csr(struct rv64_hart *, u32 word, u64 operand);         /* all six; rd is written */
 int  rv64_csr_get(struct rv64_hart *, unsigned number, u64 *val); /* -ENOENT; no checks of mode */
 int  rv64_csr_set(struct rv64_hart *, unsigned number, u64 val);
-u64  rv64_mstatus(const struct rv64_hart *); /* whole, with FS and SD */
+u64  rv64_mstatus(const struct rv64_hart *);         /* whole, with FS and SD */
+i32  rv64_csr_plain(unsigned number, u64 *writable); /* where in the hart it is; -1: not so plain */
 u64  rv64_mip(const struct rv64_hart *);
 u64  rv64_time(const struct rv64_hart *); /* in ticks of the timebase */
 

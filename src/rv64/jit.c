@@ -86,13 +86,13 @@ static void settle(struct rv64_hart *h, const struct code_site *s)
 /* One that may change anything. True: nothing that the rest of the region was made for. */
 static bool do_system(struct rv64_hart *h, const struct code_site *s, const struct helped *d)
 {
-    const struct tlb *view    = h->tlb;
-    u64               forgets = h->jit->n_forgets, epoch = h->epoch;
-    bool              fp = fp_is_plain(h);
+    u64                 forgets = h->jit->n_forgets, epoch = h->epoch;
+    bool                fp    = fp_is_plain(h);
+    const struct space *space = h->space; /* with it, where jumps go */
     settle(h, s);
     if (!rv64_row_fns[d->row](h, &d->op, d->raw))
         return trapped(h, s);
-    if (rv64_is_csr(d->row) && view == h->tlb && forgets == h->jit->n_forgets &&
+    if (rv64_is_csr(d->row) && space == h->space && forgets == h->jit->n_forgets &&
         epoch == h->epoch && fp == fp_is_plain(h) &&
         h->icount < atomic_load_explicit(&h->limit, memory_order_relaxed))
         return true;
@@ -354,7 +354,8 @@ static struct region *recall(struct rv64_hart *h, enum region_fp fp, gpa pa, con
 {
     for (struct region **at = &h->jit->hash[(pa >> 1) % JIT_HASH]; *at; at = &(*at)->next) {
         struct region *r = *at;
-        if (r->pa != pa || r->pc != h->pc || r->fp != fp || r->beyond != beyond)
+        if (r->pa != pa || r->pc != h->pc || r->fp != fp || r->mode != h->mode ||
+            r->beyond != beyond)
             continue;
         if (r->checked != h->jit->checks && memcmp(r->raw, page + r->lo, r->bytes)) {
             *at = r->next; /* its code stays until the next flush, but nobody finds it */
@@ -404,6 +405,7 @@ static struct region *make(struct rv64_hart *h, enum region_fp fp, gpa pa, const
     *r                 = (struct region){.pa          = pa,
                                          .pc          = h->pc,
                                          .fp          = (u8)fp,
+                                         .mode        = h->mode,
                                          .straddles   = b->is,
                                          .beyond      = b->half,
                                          .beyond_page = b->page,

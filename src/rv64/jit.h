@@ -34,6 +34,7 @@ struct region {
     gpa            pa; /* of where it is entered */
     gva            pc;
     u8             fp;        /* enum region_fp */
+    u8             mode;      /* the hart's */
     bool           straddles; /* its first instruction ends on the next page, */
     u16            beyond;    /* which begins so */
     u16            lo;        /* the bytes it was made of: where on the page */

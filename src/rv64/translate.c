@@ -200,12 +200,21 @@ enum {
 #define CLMULR(a, b) other(t, (a))
 #define CLMULH(a, b) other(t, (a))
 
-/* Behind all but an access to a CSR the region is left, by what the function says. */
+/* Behind all but an access to a CSR the region is left, by what the function says. Behind that
+ * begins a block: addresses may mean something else. */
 static void system_row(struct translation *t)
 {
-    code_help(t->c, help_number(t));
-    if (!rv64_is_csr(t->i->row))
+    u32 help = help_number(t);
+    if (rv64_is_csr(t->i->row) && rv64_translate_csr(t, help))
+        return;
+    code_help(t->c, help);
+    if (rv64_is_csr(t->i->row)) {
+        ir_label next = code_label(t->c);
+        code_jump(t->c, next);
+        code_place(t->c, next);
+    } else {
         step_at(t, NEXT_PC);
+    }
 }
 
 /* A value that the generator cannot make. */
@@ -332,22 +341,25 @@ static void load_reserved(struct translation *t, enum ir_type type)
     code_poke(t->c, STATE(reserved_value), v);
 }
 
-/* What has no reservation is the function's: it may have to trap. */
+/* Without the reservation it fails without a look at memory, but traps if it is not aligned. */
 static void store_conditional(struct translation *t, enum ir_type type)
 {
-    if (!t->i->op.rd) {
-        FALLBACK();
-        return;
-    }
-    ir_label held = code_label(t->c), lost = code_label(t->c), done = code_label(t->c);
-    ir_val   is = code_peek(t->c, IR_I64, STATE(reserved));
-    code_branch(t->c, EQ(is, reservation(t, type)), held, lost);
+    ir_label held = code_label(t->c), lost = code_label(t->c), fails = code_label(t->c),
+             traps = code_label(t->c), done = code_label(t->c);
+    code_branch(t->c, EQ(code_peek(t->c, IR_I64, STATE(reserved)), reservation(t, type)), held,
+                lost);
     code_place(t->c, held);
     RD(atomic(t, IR_ACAS, type, code_peek(t->c, IR_I64, STATE(reserved_value)), RS2));
     code_poke(t->c, STATE(reserved), K(~0ull));
     code_jump(t->c, done);
     code_place(t->c, lost);
+    code_branch(t->c, EQ(AND(RS1, K(type == IR_I32 ? 3 : 7)), K(0)), fails, traps);
+    code_place(t->c, traps);
     code_help(t->c, help_number(t));
+    code_jump(t->c, done);
+    code_place(t->c, fails);
+    RD(K(1));
+    code_poke(t->c, STATE(reserved), K(~0ull));
     code_jump(t->c, done);
     code_place(t->c, done);
 }

@@ -74,6 +74,10 @@ static inline bool rv64_ends(const struct insn *i)
            (rv64_formats[rv64_rows[i->row].format].flow == FLOW_END && !rv64_is_csr(i->row));
 }
 
+/* translate_csr.c: an access to a CSR, in code, at t->i; HELP is its function's number. False: it
+ * is left to that. */
+bool rv64_translate_csr(struct translation *t, u32 help);
+
 /* discover.c: what belongs to the region that begins at t->r->pc. */
 void rv64_discover(struct translation *t);
 
