@@ -186,7 +186,7 @@ static void say_harts(struct debugger *d, char *out, size_t room)
 
 static void say_reset(struct debugger *d, char *out, size_t room)
 {
-    machine_reset_soon(d->m);
+    machine_reset_now(d->m);
     snprintf(out, room, "the machine starts again\n");
 }
 

@@ -112,7 +112,7 @@ static int machine_kill(struct instance *instance, int signal, struct err *err)
     return 0;
 }
 
-static void reset(void *ctx)
+void machine_reset_now(void *ctx)
 {
     struct machine *m = ctx;
     struct err      err;
@@ -145,7 +145,7 @@ void machine_reset_soon(struct machine *m)
     m->resetting = true;
     pthread_mutex_unlock(&m->lock);
     if (first)
-        loop_post(m->instance.loop, reset, m);
+        loop_post(m->instance.loop, machine_reset_now, m);
 }
 
 static int machine_save(struct instance *instance, struct snap *snap, struct err *err)

@@ -129,6 +129,7 @@ void harts_reset(struct machine *); /* to the state before the first instruction
 /* machine.c */
 void machine_ended(struct machine *, int status, const char *why); /* as instance_exited; and the
                                                                       harts stand still */
+void machine_reset_now(void *machine);                             /* on the loop thread */
 void machine_reset_soon(struct machine *);       /* on the loop thread; from any */
 void machine_hit_break(struct hart *, gva addr); /* on the hart's thread */
 
