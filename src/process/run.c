@@ -27,6 +27,21 @@ static int map_sigreturn(struct program *p, struct err *err)
     return 0;
 }
 
+/* A copy of FD, also above what the program's limit lets it have. */
+static int keep_high(int fd)
+{
+    struct rlimit was, raised;
+    bool          low = !getrlimit(RLIMIT_NOFILE, &was) && was.rlim_cur <= HIGH_FD;
+    if (low) {
+        raised = (struct rlimit){MIN(was.rlim_max, HIGH_FD + 1), was.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &raised);
+    }
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, low ? MAX((int)raised.rlim_cur - 1, 3) : HIGH_FD);
+    if (low)
+        setrlimit(RLIMIT_NOFILE, &was);
+    return high < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : high;
+}
+
 static int open_root(struct program *p, struct err *err)
 {
     p->root_fd = -1;
@@ -35,13 +50,7 @@ static int open_root(struct program *p, struct err *err)
     cleanup_fd int fd = open(p->options.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, errno, "open the root '%s'", p->options.root);
-    struct rlimit room;
-    int           high = HIGH_FD;
-    if (!getrlimit(RLIMIT_NOFILE, &room) && room.rlim_cur <= HIGH_FD)
-        high = MAX((int)room.rlim_cur - 1, 3);
-    p->root_fd = fcntl(fd, F_DUPFD_CLOEXEC, high);
-    if (p->root_fd < 0)
-        p->root_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    p->root_fd = keep_high(fd);
     return p->root_fd < 0 ? err_errno(err, errno, "keep the root '%s' open", p->options.root) : 0;
 }
 
