@@ -159,14 +159,6 @@ void rv64_jit_dirtied(struct rv64_hart *h)
         atomic_store(&h->jit->dirty, true);
 }
 
-static void empty_jumps(struct rv64_jit *j)
-{
-    for (unsigned i = 0; i <= SPACES; i++)
-        memset(j->jumps[i].tables, 0xff, sizeof(j->jumps[i].tables));
-    for (unsigned i = 0; i <= SPACES; i++)
-        memset(j->jumps[i].pages, 0, sizeof(j->jumps[i].pages));
-}
-
 int rv64_jit_create(struct rv64_hart *h, struct err *err)
 {
     struct code_frame frame;
@@ -182,7 +174,6 @@ int rv64_jit_create(struct rv64_hart *h, struct err *err)
     j->code        = code_create(j->cache);
     j->translation = rv64_translation_create();
     h->jit         = j;
-    empty_jumps(j);
     rv64_pages_watch(h);
     return 0;
 }
@@ -213,7 +204,8 @@ void rv64_jit_flush(struct rv64_hart *h)
     code_cache_flush(j->cache);
     memset(j->hash, 0, sizeof(j->hash));
     rv64_pages_flush(h);
-    empty_jumps(j);
+    for (unsigned i = 0; i <= SPACES; i++)
+        rv64_jit_forget(h, i);
     j->n_regions = j->n_helped = j->n_linked = 0;
     j->n_flushes++;
 }
@@ -274,12 +266,15 @@ void rv64_jit_forget(struct rv64_hart *h, unsigned space)
     if (!s)
         return;
     h->jit->n_forgets++;
-    memset(s->pages, 0, sizeof(s->pages));
+    bool any = false;
     for (unsigned i = 0; i < ARRAY_SIZE(s->tables); i++)
         if (s->used[i]) {
             memset(s->tables[i], 0xff, sizeof(s->tables[i]));
             s->used[i] = false;
+            any        = true;
         }
+    if (any)
+        memset(s->pages, 0, sizeof(s->pages));
 }
 
 static void forget_in(struct jump_space *s, struct code_jump *table, gva from, gva to)
@@ -460,7 +455,10 @@ static const void *find(struct rv64_hart *h, bool *step)
     unsigned           table = (m ? 0 : 2u * h->mode) + fp_is_plain(h);
     struct code_jump  *e     = &s->tables[table][jump_index(h->pc)];
     h->jit_jumps             = s->tables[table];
-    *step                    = false;
+    if (!s->made[table])
+        memset(s->tables[table], 0xff, sizeof(s->tables[table]));
+    s->made[table] = true;
+    *step          = false;
     if (e->key == h->pc)
         return e->code;
     const struct region *r = find_region(h, fp_is_plain(h) ? FP_BOXED : FP_OFF, step);

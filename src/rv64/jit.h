@@ -56,7 +56,7 @@ struct helped {
 /* Where jumps go, under one ASID. */
 struct jump_space {
     struct code_jump tables[4][1 << JIT_JUMP_BITS]; /* U and S mode, without and with fp */
-    bool             used[4];
+    bool             used[4], made[4];              /* not used: empty; not made: nothing yet */
     struct jump_page { /* hashed: how many entries name it, and where on it they are */
         u64 chunks;
         int n;
