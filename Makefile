@@ -86,7 +86,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/%.o $(LIB_FILES)
 $(BUILD)/diff/probe: tests/diff/probe.c tests/diff/protocol.h
 	@mkdir -p $(@D)
 	@echo "  CROSS $@"; riscv64-linux-gnu-gcc -O2 -static -fno-stack-protector -mno-relax -Wl,--no-relax -o $@ $<
-$(BUILD)/diff/%: tests/diff/%.c tests/diff/protocol.h $(LIB_FILES)
+$(BUILD)/diff/%: tests/diff/%.c $(wildcard tests/diff/*.h) $(LIB_FILES)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
 

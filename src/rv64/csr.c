@@ -3,13 +3,14 @@
 #include "rv64/fp.h"
 #include "rv64/hart.h"
 
-#define SSTATUS_MASK (SSTATUS_WORD | MSTATUS_FS | 3ull << 32 | MSTATUS_SD)
+#define SSTATUS_MASK (SSTATUS_WORD | MSTATUS_VS | MSTATUS_FS | 3ull << 32 | MSTATUS_SD)
 #define MSTATUS_WRITABLE                                                                           \
     (MSTATUS_SIE | MSTATUS_MIE | MSTATUS_SPIE | MSTATUS_MPIE | MSTATUS_SPP | MSTATUS_MPRV |        \
      MSTATUS_SUM | MSTATUS_MXR | MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR)
 #define S_INTERRUPTS   (1ull << RV64_SSIP | 1ull << RV64_STIP | 1ull << RV64_SEIP)
 #define ALL_INTERRUPTS (S_INTERRUPTS | 1ull << RV64_MSIP | 1ull << RV64_MTIP | 1ull << RV64_MEIP)
 #define MISA           0x800000000014112dull /* MXL 64: A C D F I M S U */
+#define MISA_V         (1ull << ('V' - 'A'))
 #define MENVCFG_WRITABLE                                                                           \
     (ENVCFG_FIOM | ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE | ENVCFG_ADUE | ENVCFG_PBMTE |         \
      ENVCFG_STCE)
@@ -71,6 +72,67 @@ static void set_fcsr(struct rv64_hart *h, u64 v)
     flags_set(h, (u32)v);
 }
 
+/* --- vectors: chapter "V" of Volume I, 3 --- */
+
+static u64 get_vstart(struct rv64_hart *h)
+{
+    return h->vstart;
+}
+
+static void set_vstart(struct rv64_hart *h, u64 v)
+{
+    h->vs     = 3;
+    h->vstart = v & (8 * (u64)h->vlenb - 1); /* up to the greatest index */
+}
+
+static u64 get_vxsat(struct rv64_hart *h)
+{
+    return h->vxsat;
+}
+
+static void set_vxsat(struct rv64_hart *h, u64 v)
+{
+    h->vs    = 3;
+    h->vxsat = v & 1;
+}
+
+static u64 get_vxrm(struct rv64_hart *h)
+{
+    return h->vxrm;
+}
+
+static void set_vxrm(struct rv64_hart *h, u64 v)
+{
+    h->vs   = 3;
+    h->vxrm = v & 3;
+}
+
+static u64 get_vcsr(struct rv64_hart *h)
+{
+    return h->vxrm << 1 | h->vxsat;
+}
+
+static void set_vcsr(struct rv64_hart *h, u64 v)
+{
+    set_vxrm(h, v >> 1);
+    set_vxsat(h, v);
+}
+
+static u64 get_vl(struct rv64_hart *h)
+{
+    return h->vl;
+}
+
+static u64 get_vtype(struct rv64_hart *h)
+{
+    return h->vtype;
+}
+
+static u64 get_vlenb(struct rv64_hart *h)
+{
+    return h->vlenb;
+}
+
 /* --- counters: Volume II, 3.1.10 to 3.1.12 --- */
 
 enum { INHIBIT_CY = 1, INHIBIT_IR = 4 };
@@ -125,6 +187,9 @@ static void set_cycle(struct rv64_hart *h, u64 v)
 #define set_time    set_cycle
 #define set_instret set_cycle
 #define set_mhartid set_cycle
+#define set_vl      set_cycle
+#define set_vtype   set_cycle
+#define set_vlenb   set_cycle
 #define set_misa    set_cycle /* WARL: fixed */
 
 static u64 get_mcountinhibit(struct rv64_hart *h)
@@ -146,8 +211,8 @@ static void set_mcountinhibit(struct rv64_hart *h, u64 v)
 
 u64 rv64_mstatus(const struct rv64_hart *h)
 {
-    return h->mstatus | (u64)h->fs << 13 | (h->fs == 3 ? MSTATUS_SD : 0) | MSTATUS_UXL |
-           MSTATUS_SXL;
+    return h->mstatus | (u64)h->fs << 13 | (u64)h->vs << 9 |
+           (h->fs == 3 || h->vs == 3 ? MSTATUS_SD : 0) | MSTATUS_UXL | MSTATUS_SXL;
 }
 
 static u64 get_mstatus(struct rv64_hart *h)
@@ -163,6 +228,7 @@ static void set_mstatus(struct rv64_hart *h, u64 v)
         mpp = was & MSTATUS_MPP;
     h->mstatus = (v & MSTATUS_WRITABLE) | mpp;
     h->fs      = (u32)(v >> 13 & 3);
+    h->vs      = h->vlenb ? (u32)(v >> 9 & 3) : 0;
     if ((was ^ h->mstatus) & MSTATUS_MXR)
         rv64_flush_tlb(h, ALL_ASIDS);
     rv64_views_changed(h);
@@ -181,8 +247,7 @@ static void set_sstatus(struct rv64_hart *h, u64 v)
 
 static u64 get_misa(struct rv64_hart *h)
 {
-    (void)h;
-    return MISA;
+    return h->vlenb ? MISA | MISA_V : MISA;
 }
 
 static u64 get_mhartid(struct rv64_hart *h)
@@ -435,6 +500,8 @@ static bool reachable(const struct rv64_hart *h, unsigned number)
     }
     if (number >= 1 && number <= 3)
         return h->fs != 0;
+    if ((number >= 0x008 && number <= 0x00f) || (number >= 0xc20 && number <= 0xc22))
+        return h->vs != 0;
     if (number == 0x180)
         return !(h->mode == RV64_S && (h->mstatus & MSTATUS_TVM));
     if (number == 0x14d && h->mode < RV64_M)

@@ -11,6 +11,7 @@
 #include "memory/ram.h"
 #include "rv64/fp.h"
 #include "rv64/jit.h"
+#include "rv64/vector.h"
 
 /* Gets the hart's attention at the next block border, and out of rv64_wait. Any thread. */
 static void call(struct rv64_hart *h)
@@ -239,6 +240,15 @@ static void as_firmware_leaves_it(struct rv64_hart *h)
     h->mode        = RV64_S;
 }
 
+static void reset_vectors(struct rv64_hart *h)
+{
+    h->vlenb = h->config.vlen / 8;
+    h->vs = h->vxrm = h->vxsat = 0;
+    h->vl = h->vstart = 0;
+    memset(h->v, 0, sizeof(h->v));
+    vector_set_vtype(h, ~0ull); /* illegal until it is set */
+}
+
 void rv64_reset(struct vcpu *v)
 {
     struct rv64_hart *h = to_hart(v);
@@ -252,6 +262,7 @@ void rv64_reset(struct vcpu *v)
     h->stvec = h->scounteren = h->satp = h->senvcfg = h->mcause = 0;
     h->stimecmp                                                 = ~0ull;
     h->frm = h->fflags = 0;
+    reset_vectors(h);
     h->reserved = h->skip_break = ~0ull;
     atomic_store(&h->mip, 0);
     h->seip_soft = false;
@@ -392,6 +403,14 @@ static const struct field fields[] = {F(x),
                                       F(frm),
                                       F(fflags),
                                       F(mode),
+                                      F(vs),
+                                      F(vlenb),
+                                      F(vtype),
+                                      F(vl),
+                                      F(vstart),
+                                      F(vxrm),
+                                      F(vxsat),
+                                      F(v),
                                       F(mstatus),
                                       F(medeleg),
                                       F(mideleg),
@@ -434,6 +453,16 @@ void rv64_save(const struct vcpu *v, struct snap *snap)
     snap_end(snap);
 }
 
+/* What was saved decides where the elements are: it must be this hart's shape. */
+static bool vectors_fit(struct rv64_hart *h)
+{
+    bool same = h->vlenb == h->config.vlen / 8 && h->vs <= (h->vlenb ? 3 : 0);
+    h->vlenb  = h->config.vlen / 8;
+    vector_set_vtype(h, h->vtype);
+    return same && h->vxrm <= 3 && h->vxsat <= 1 && (!h->vlenb || h->vstart < 8 * h->vlenb) &&
+           h->vl <= (h->vill ? 0 : vector_max(h));
+}
+
 int rv64_load(struct vcpu *v, struct snap *snap, struct err *err)
 {
     struct rv64_hart *h = to_hart(v);
@@ -442,7 +471,8 @@ int rv64_load(struct vcpu *v, struct snap *snap, struct err *err)
     if (!snap_find(snap, name))
         return err_set(err, EINVAL, "the snapshot has no hart %u", v->id);
     snap_get_fields(snap, fields, h);
-    if (snap_failed(snap) || h->mode > RV64_M || h->mode == 2 || h->fs > 3)
+    bool vectors = vectors_fit(h);
+    if (snap_failed(snap) || !vectors || h->mode > RV64_M || h->mode == 2 || h->fs > 3)
         return err_set(err, EINVAL, "the snapshot's hart %u is not of this shape", v->id);
     h->x[0] = 0;
     rv64_enter_space(h);

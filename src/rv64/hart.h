@@ -39,6 +39,7 @@ enum cause {
 #define MSTATUS_SPIE (1ull << 5)
 #define MSTATUS_MPIE (1ull << 7)
 #define MSTATUS_SPP  (1ull << 8)
+#define MSTATUS_VS   (3ull << 9)
 #define MSTATUS_MPP  (3ull << 11)
 #define MSTATUS_FS   (3ull << 13)
 #define MSTATUS_MPRV (1ull << 17)
@@ -63,6 +64,7 @@ enum cause {
 #define ENVCFG_STCE  (1ull << 63)
 
 enum { RV64_RESERVED_WORD = 1 };
+enum { VLENB_MAX = RV64_VLEN_MAX / 8 };
 
 enum access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
@@ -166,8 +168,18 @@ struct rv64_hart {
     u64                 user_limit; /* of a program's addresses */
     sigjmp_buf          landing;    /* where a program's fault in our own code goes on */
 
+    /* The vector extension's (vector.c) */
+    u32  vs;    /* mstatus.VS, 0..3 */
+    u32  vlenb; /* bytes of a register; 0: there are none, and vs stays 0 */
+    u64  vtype, vl, vstart;
+    u32  vxrm, vxsat;
+    u8   vsew; /* these three are what vtype says */
+    i8   vlmul;
+    bool vill;
+    _Alignas(32) u8 v[32 * VLENB_MAX]; /* v0 to v31, vlenb bytes each */
+
     /* CSRs */
-    u64           mstatus; /* without FS, SD, UXL, SXL */
+    u64           mstatus; /* without FS, VS, SD, UXL, SXL */
     u64           medeleg, mideleg, mie, mtvec, mcounteren, mscratch, mepc, mcause, mtval, menvcfg;
     u64           stvec, scounteren, sscratch, sepc, scause, stval, satp, senvcfg, stimecmp;
     u64           mcountinhibit, cycle_off, instret_off; /* mcycle = icount + cycle_off */
@@ -273,6 +285,7 @@ void  rv64_unlearn_stores(struct rv64_hart *, const u8 *host_page);
 void  rv64_flush_all(struct rv64_hart *); /* M mode's too: after a change of PMP */
 int   rv64_load_slow(struct rv64_hart *, gva addr, unsigned width, u64 *val); /* -1: trapped */
 int   rv64_store_slow(struct rv64_hart *, gva addr, unsigned width, u64 val);
+bool  rv64_may_load(struct rv64_hart *, gva addr, u64 len); /* is it RAM, and would not trap? */
 void *rv64_atomic_ptr(struct rv64_hart *, gva addr, unsigned width, enum access, gpa *pa);
 /* *host is good to the page's end. -1: trapped; 1: only these two bytes were allowed. */
 int  rv64_fetch(struct rv64_hart *, gva pc, gpa *pa, const u8 **host);

@@ -36,7 +36,7 @@ static struct bench *make_bench(void)
         bus_create(&b.bus, &err))
         abort();
     for (unsigned i = 0; i < 2; i++) {
-        struct rv64_config config = {.hart_id = i, .sbi = i, .reset = BASE};
+        struct rv64_config config = {.hart_id = i, .sbi = i, .vlen = 128 << i, .reset = BASE};
         if (rv64_create(&b.harts[i], &config, b.ram, b.bus, b.clock, &err))
             abort();
     }

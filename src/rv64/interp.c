@@ -14,6 +14,7 @@
 #include "rv64/bodies.h" /* made of insn.def */
 #include "rv64/fp.h"
 #include "rv64/hart.h"
+#include "rv64/vector.h"
 #include "rv64/words.h"
 
 /* How many instructions of B stand before half word OFF. */

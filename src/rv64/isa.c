@@ -78,6 +78,42 @@ static const char *const f_names[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "ft
                                         "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 static const char *const rm_names[8] = {",rne", ",rtz", ",rdn", ",rup", ",rmm", ",?5", ",?6", ""};
 
+static int vtype_operand(u32 w, char *out, size_t room)
+{
+    static const char *const lmul[8] = {"m1", "m2", "m4", "m8", NULL, "mf8", "mf4", "mf2"};
+    u32                      t       = (u32)bits(w, w >> 31 ? 29 : 30, 20);
+    if (t >> 8 || (t >> 3 & 7) > 3 || !lmul[t & 7])
+        return snprintf(out, room, "%u", t);
+    return snprintf(out, room, "e%u,%s,t%c,m%c", 8u << (t >> 3 & 3), lmul[t & 7],
+                    t & 64 ? 'a' : 'u', t & 128 ? 'a' : 'u');
+}
+
+static int vector_operand(char letter, u32 w, char *out, size_t room)
+{
+    switch (letter) {
+    case 'V':
+        return snprintf(out, room, "v%u", (unsigned)bits(w, 11, 7));
+    case 'U':
+        return snprintf(out, room, "v%u", (unsigned)bits(w, 19, 15));
+    case 'W':
+        return snprintf(out, room, "v%u", (unsigned)bits(w, 24, 20));
+    case 'E':
+        return snprintf(out, room, "%s", f_names[bits(w, 11, 7)]);
+    case 'F':
+        return snprintf(out, room, "%s", f_names[bits(w, 19, 15)]);
+    case '5':
+        return snprintf(out, room, "%d", (int)sext(bits(w, 19, 15), 5));
+    case '6':
+        return snprintf(out, room, "%u", (unsigned)(bits(w, 26, 26) << 5 | bits(w, 19, 15)));
+    case 'Y':
+        return vtype_operand(w, out, room);
+    case 'M':
+        return snprintf(out, room, "%s", bits(w, 25, 25) ? "" : ",v0.t");
+    default:
+        return snprintf(out, room, "%c", letter);
+    }
+}
+
 /* One letter of a format's text. Returns how many characters it wrote. */
 static int operand(char letter, u32 w, i64 imm, gva pc, char *out, size_t room)
 {
@@ -110,7 +146,7 @@ static int operand(char letter, u32 w, i64 imm, gva pc, char *out, size_t room)
     case 'z':
         return snprintf(out, room, "%u", (unsigned)bits(w, 19, 15));
     default:
-        return snprintf(out, room, "%c", letter);
+        return vector_operand(letter, w, out, room);
     }
 }
 

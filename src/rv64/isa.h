@@ -36,6 +36,12 @@ struct rv64_format_info {
 extern const struct rv64_row         rv64_rows[RV64_ROWS];
 extern const struct rv64_format_info rv64_formats[];
 
+/* A row of vector.def, by its format. */
+static inline bool rv64_is_vector(enum rv64_format f)
+{
+    return f >= FORMAT_VSL;
+}
+
 int rv64_find(u32 word);                     /* its row; -1: illegal */
 i64 rv64_immediate(enum rv64_imm, u32 word); /* Volume I, 2.3 */
 u32 rv64_expand(u16 half);                   /* a compressed instruction's long form; 0: illegal */

@@ -575,6 +575,22 @@ int rv64_load_slow(struct rv64_hart *h, gva addr, unsigned width, u64 *val)
     return access_slow(h, addr, width, val, false);
 }
 
+/* LEN is at most a page. Devices are not asked: what they answer may not be thrown away. */
+bool rv64_may_load(struct rv64_hart *h, gva addr, u64 len)
+{
+    const struct tlb_entry *e = &h->tlb->load[(addr >> PAGE_BITS) % TLB_SIZE];
+    if (e->tag == (addr & PAGE_MASK) && len <= PAGE_SIZE - addr % PAGE_SIZE)
+        return true;
+    for (u64 n; len; addr += n, len -= n) {
+        struct walk w = {.access = ACCESS_LOAD, .mode = data_mode(h)};
+        gpa         pa;
+        n = MIN(len, PAGE_SIZE - addr % PAGE_SIZE);
+        if (translate(h, &w, addr, n, &pa) || !host_of(h, pa, n, false))
+            return false;
+    }
+    return true;
+}
+
 int rv64_store_slow(struct rv64_hart *h, gva addr, unsigned width, u64 val)
 {
     return access_slow(h, addr, width, &val, true);

@@ -4,6 +4,7 @@
 #include "rv64/hart.h"
 #include "rv64/isa.h"
 #include "rv64/jit.h"
+#include "rv64/vector.h"
 #include "rv64/words.h"
 
 /* The words of insn.def. Those that may trap return from the function. h->pc is the

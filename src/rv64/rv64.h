@@ -11,6 +11,7 @@
 
 #define RV64_TIMEBASE_HZ 10000000u /* of the time CSR */
 #define RV64_CBO_BYTES   64u       /* of a cache block (Zicbom, Zicboz) */
+#define RV64_VLEN_MAX    256u      /* bits of a vector register */
 
 enum rv64_mode { RV64_U, RV64_S, RV64_M = 3 };
 
@@ -42,6 +43,7 @@ struct rv64_config {
     unsigned                hart_id;
     bool                    jit;   /* translated code, else the interpreter */
     bool                    alone; /* no other hart writes to this memory */
+    unsigned                vlen;  /* bits of a vector register, 128 or 256; 0: no vectors */
     const struct rv64_user *user;  /* NULL: a machine; else ram and bus are NULL */
     bool                    sbi;   /* environment calls from S mode end run() with VCPU_SYSCALL */
     gva                     reset; /* pc after reset */
@@ -59,6 +61,16 @@ u64 *rv64_f(struct vcpu *);
 gva *rv64_pc(struct vcpu *);
 u32  rv64_fcsr(const struct vcpu *);
 void rv64_set_fcsr(struct vcpu *, u32);
+
+/* Vector registers, as Linux's struct __riscv_v_ext_state and what follows it; vlenb bytes for
+ * each register. Setting makes of it what the hart can have. */
+struct rv64_vectors {
+    u64 vstart, vl, vtype, vcsr, vlenb;
+    u8  v[32 * RV64_VLEN_MAX / 8];
+};
+void rv64_get_vectors(const struct vcpu *, struct rv64_vectors *);
+void rv64_set_vectors(struct vcpu *, const struct rv64_vectors *);
+
 void rv64_forget_memory(struct vcpu *);               /* any thread: what was mapped has changed */
 int  rv64_after_fork(struct vcpu *, struct err *err); /* in the child, by the thread that forked */
 

@@ -187,6 +187,7 @@ enum {
 #define FALLBACK()   (t->fallback = true)
 #define SYS(f)       system_row(t)
 #define CALL(f)      FALLBACK()
+#define VEC(s, k)    FALLBACK()
 #define AMO(width)   amo(t, IR_I##width)
 #define LR(width)    load_reserved(t, IR_I##width)
 #define SC(width)    store_conditional(t, IR_I##width)

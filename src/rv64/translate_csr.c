@@ -59,17 +59,24 @@ static bool plain(struct translation *t, const struct csr_access *a)
     return true;
 }
 
+/* FS or VS, two bits at AT, and what SD has of them. */
+static ir_val unit_status(struct translation *t, i32 member, u64 at)
+{
+    ir_val is = code_peek(t->c, IR_U32, member);
+    ir_val sd = op(t, IR_SHL, op(t, IR_EQ, is, constant(t, 3)), constant(t, 63));
+    return op(t, IR_OR, op(t, IR_SHL, is, constant(t, at)), sd);
+}
+
 /* sstatus is made of mstatus's word and what is kept apart (Volume II, 10.1.1). */
 static ir_val sstatus(struct translation *t, ir_val mstatus)
 {
     ir_val word = op(t, IR_AND, mstatus, constant(t, SSTATUS_WORD));
+    word        = op(t, IR_OR, word, constant(t, MSTATUS_UXL));
+    if (t->h->vlenb)
+        word = op(t, IR_OR, word, unit_status(t, STATE(vs), 9));
     if (t->r->fp != FP_OFF)
-        return op(t, IR_OR, word, constant(t, MSTATUS_FS | MSTATUS_SD | MSTATUS_UXL));
-    ir_val fs = code_peek(t->c, IR_U32, STATE(fs));
-    ir_val sd = op(t, IR_SHL, op(t, IR_EQ, fs, constant(t, 3)), constant(t, 63));
-    ir_val at = op(t, IR_SHL, fs, constant(t, 13));
-    word      = op(t, IR_OR, word, constant(t, MSTATUS_UXL));
-    return op(t, IR_OR, word, op(t, IR_OR, at, sd));
+        return op(t, IR_OR, word, constant(t, MSTATUS_FS | MSTATUS_SD));
+    return op(t, IR_OR, word, unit_status(t, STATE(fs), 13));
 }
 
 static void change_sie(struct translation *t, const struct csr_access *a)

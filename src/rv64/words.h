@@ -108,4 +108,7 @@ static inline unsigned __int128 word_clmul(u64 a, u64 b)
 #define FLOAD_u64(v)              (v)
 #define FSTORE(T, address, value) STORE(T, address, value)
 
+/* vector.def's */
+#define VEC(shape, kernel) CALL(vector_##shape(h, WORD, vector_k_##kernel))
+
 #endif

@@ -81,6 +81,23 @@ static u32 signal_of(u64 cause)
     return cause < ARRAY_SIZE(table) ? table[cause] : 0;
 }
 
+static void put_vectors(const struct diff_vectors *c)
+{
+    static const u8 edge[DIFF_EDGE];
+    ram_write(ram, DIFF_DATA + DIFF_PAGE - DIFF_EDGE, edge, sizeof(edge));
+    struct rv64_vectors v = {c->vstart, c->vl, c->vtype, c->vcsr, DIFF_VLENB, {0}};
+    memcpy(v.v, c->v, sizeof(c->v));
+    rv64_set_vectors(hart, &v);
+}
+
+static void take_vectors(struct diff_vectors *r)
+{
+    struct rv64_vectors v;
+    rv64_get_vectors(hart, &v);
+    *r = (struct diff_vectors){.vstart = v.vstart, .vl = v.vl, .vtype = v.vtype, .vcsr = v.vcsr};
+    memcpy(r->v, v.v, sizeof(r->v));
+}
+
 enum { BY_STEPS = 100, BY_BLOCKS = 1000000 }; /* near its budget's end a hart goes by steps */
 
 /* Returns how many instructions retired. */
@@ -89,12 +106,14 @@ static u64 run(const struct diff_case *c, u64 budget, struct diff_reply *r)
     struct vcpu_exit end;
     put_code(c);
     ram_write(ram, DIFF_DATA, c->data, DIFF_BYTES);
-    set_csr(MSTATUS, 3 << 13);
+    set_csr(MSTATUS, 3 << 13 | 3 << 9);
     set_csr(FFLAGS_TO_FCSR, c->fcsr);
     for (unsigned i = 0; i < 32; i++) {
         set(RV64_REG_X0 + i, c->x[i]);
         set(RV64_REG_F0 + i, c->f[i]);
     }
+    if (c->vectors)
+        put_vectors(&c->vec);
     set(RV64_REG_MODE, RV64_U);
     set(RV64_REG_PC, DIFF_CODE + DIFF_ENTRY);
     u64 before = get(RV64_REG_CSR0 + MINSTRET);
@@ -111,6 +130,8 @@ static u64 run(const struct diff_case *c, u64 budget, struct diff_reply *r)
         r->f[i] = get(RV64_REG_F0 + i);
     }
     ram_read(ram, DIFF_DATA, r->data, DIFF_BYTES);
+    if (c->vectors)
+        take_vectors(&r->vec);
     return get(RV64_REG_CSR0 + MINSTRET) - before;
 }
 
@@ -144,7 +165,7 @@ static bool all(bool out, void *p, size_t len)
 
 static void set_up(bool jit)
 {
-    struct rv64_config config = {.jit = jit, .reset = TRAPS};
+    struct rv64_config config = {.jit = jit, .reset = TRAPS, .vlen = 8 * DIFF_VLENB};
     struct err         err    = {0};
     struct loop       *loop;
     struct bus        *bus;

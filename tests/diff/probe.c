@@ -46,6 +46,13 @@ static void copy(void *to, const void *from, size_t len)
         *t++ = *f++;
 }
 
+static void wipe(void *p, size_t len)
+{
+    volatile unsigned char *t = p;
+    while (len--)
+        *t++ = 0;
+}
+
 static void put_code(void)
 {
     volatile uint16_t *p = (uint16_t *)(DIFF_CODE + DIFF_ENTRY);
@@ -62,6 +69,36 @@ static void put_code(void)
     __asm__ volatile("fence.i" ::: "memory");
 }
 
+/* The handler's own code has none of these, so they are as the case left them. */
+#define VECTORS ".option push\n.option arch, +v\n"
+
+static void take_vectors(struct diff_vectors *r)
+{
+    __asm__ volatile(VECTORS "csrr %0, vstart\ncsrr %1, vl\ncsrr %2, vtype\ncsrr %3, vcsr\n"
+                             "csrw vstart, zero\n"
+                             ".option pop"
+                     : "=&r"(r->vstart), "=&r"(r->vl), "=&r"(r->vtype), "=&r"(r->vcsr));
+    __asm__ volatile(VECTORS "vs8r.v v0, (%0)\nvs8r.v v8, (%1)\nvs8r.v v16, (%2)\n"
+                             "vs8r.v v24, (%3)\n"
+                             ".option pop" ::"r"(r->v),
+                     "r"(r->v + 8 * DIFF_VLENB), "r"(r->v + 16 * DIFF_VLENB),
+                     "r"(r->v + 24 * DIFF_VLENB)
+                     : "memory");
+}
+
+static void put_vectors(const struct diff_vectors *c)
+{
+    __asm__ volatile(VECTORS "vl8re8.v v0, (%0)\nvl8re8.v v8, (%1)\nvl8re8.v v16, (%2)\n"
+                             "vl8re8.v v24, (%3)\n"
+                             ".option pop" ::"r"(c->v),
+                     "r"(c->v + 8 * DIFF_VLENB), "r"(c->v + 16 * DIFF_VLENB),
+                     "r"(c->v + 24 * DIFF_VLENB)
+                     : "memory");
+    __asm__ volatile(VECTORS "vsetvl zero, %0, %1\ncsrw vcsr, %2\ncsrw vstart, %3\n"
+                             ".option pop" ::"r"(c->vl),
+                     "r"(c->vtype), "r"(c->vcsr), "r"(c->vstart));
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
     mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
@@ -74,16 +111,24 @@ static void on_signal(int sig, siginfo_t *info, void *context)
         copy(reply.f, m->__fpregs.__d.__f, sizeof(reply.f));
         reply.fcsr = m->__fpregs.__d.__fcsr;
         copy(reply.data, (void *)DIFF_DATA, DIFF_BYTES);
+        if (now.vectors)
+            take_vectors(&reply.vec);
+        else
+            wipe(&reply.vec, sizeof(reply.vec));
         all(SYS_write, 1, &reply, sizeof(reply));
     }
     started = 1;
     all(SYS_read, 0, &now, sizeof(now));
     put_code();
     copy((void *)DIFF_DATA, now.data, DIFF_BYTES);
+    if (now.vectors)
+        wipe((void *)(DIFF_DATA + DIFF_PAGE - DIFF_EDGE), DIFF_EDGE);
     copy(m->__gregs, now.x, sizeof(now.x));
     m->__gregs[0] = DIFF_CODE + DIFF_ENTRY;
     copy(m->__fpregs.__d.__f, now.f, sizeof(now.f));
     m->__fpregs.__d.__fcsr = now.fcsr;
+    if (now.vectors)
+        put_vectors(&now.vec);
 }
 
 static void *map(uint64_t at, size_t len)

@@ -15,11 +15,25 @@ enum { DIFF_PAGE = 4096, DIFF_BYTES = 128, DIFF_ENTRY = 64 /* words start here i
 enum { DIFF_WORDS = 24 };
 #define DIFF_EBREAK 0x9002u /* c.ebreak */
 
+enum { DIFF_VLENB = 16 };
+
+/* With vectors, so much of the data's end is zero before a case: what is stored of an element that
+ * lies across the end is not for sure. */
+enum { DIFF_EDGE = 256 };
+
+struct diff_vectors {
+    uint64_t vstart, vl, vtype, vcsr;
+    uint8_t  v[32 * DIFF_VLENB];
+};
+
 struct diff_case {
     uint32_t word[DIFF_WORDS]; /* 16-bit ones have zeroes above; 0: no more, but the first may be */
-    uint32_t fcsr, tag;
+    uint32_t fcsr;
+    uint32_t vectors; /* those below are set, and answered; else the reply has zeroes */
     uint64_t x[32], f[32];
     uint8_t  data[DIFF_BYTES];
+
+    struct diff_vectors vec;
 };
 
 /* How it ended, by the numbers of signals: each case ends with one of these. */
@@ -30,6 +44,8 @@ struct diff_reply {
     uint64_t pc, address; /* address: what could not be reached; 0 unless BUS or SEGV */
     uint64_t x[32], f[32];
     uint8_t  data[DIFF_BYTES];
+
+    struct diff_vectors vec;
 };
 
 #endif

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("GUISE_BUILD", ROOT / "build")).resolve()
 GUEST = Path(os.environ.get("GUISE_GUEST", ROOT / "build" / "guest"))
 QEMU = GUEST / "qemu-riscv64-10"
-CPU = ("rv64,v=off,zfa=on,zfh=on,zba=on,zbb=on,zbs=on,zbc=on,zbkb=on,zicond=on,zacas=on,"
+CPU = ("rv64,v=on,vlen=128,elen=64,zvfh=on,zvbb=on,zfa=on,zfh=on,zba=on,zbb=on,zbs=on,zbc=on,zbkb=on,zicond=on,zacas=on,"
        "zicbom=on,zicboz=on,zawrs=off")
 
 

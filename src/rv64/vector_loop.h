@@ -1,0 +1,134 @@
+/* rv64/vector_loop.h - how kernels are made: one piece of code for each width of element. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RV64_VECTOR_LOOP_H
+#define RV64_VECTOR_LOOP_H
+
+#include "rv64/vector.h"
+
+__extension__ typedef __int128          i128;
+__extension__ typedef unsigned __int128 u128;
+
+/* T8 is the type of elements when SEW is 8; W8 that of twice the width, H8 of half of it. */
+typedef u8   U8;
+typedef u16  U16;
+typedef u32  U32;
+typedef u64  U64;
+typedef i8   S8;
+typedef i16  S16;
+typedef i32  S32;
+typedef i64  S64;
+typedef u16  WU8;
+typedef u32  WU16;
+typedef u64  WU32;
+typedef u128 WU64;
+typedef i16  WS8;
+typedef i32  WS16;
+typedef i64  WS32;
+typedef i128 WS64;
+
+/* Registers of one width that overlap are the same: no iteration reads what another wrote. (clang
+ * would complain of each loop that it then cannot make a vector of.) */
+#ifdef __clang__
+#define VECTOR_FREE
+#else
+#define VECTOR_FREE _Pragma("GCC ivdep")
+#endif
+
+/* BODY for each active element i of the operation O. */
+#define VECTOR_EACH(o, ...)                                                                        \
+    do {                                                                                           \
+        const u8 *m_   = (o)->mask;                                                                \
+        u64       end_ = (o)->vl;                                                                  \
+        if (!m_) {                                                                                 \
+            VECTOR_FREE for (u64 i = (o)->start; i < end_; i++)                                    \
+            {                                                                                      \
+                __VA_ARGS__;                                                                       \
+            }                                                                                      \
+        } else {                                                                                   \
+            for (u64 i = (o)->start; i < end_; i++)                                                \
+                if (m_[i / 8] >> (i % 8) & 1) {                                                    \
+                    __VA_ARGS__;                                                                   \
+                }                                                                                  \
+        }                                                                                          \
+    } while (0)
+
+/* The kernel name of N bits: d = f(a, b), of types D, A and B. WHAT sees was (the old element of
+ * the result), a, b, and U, S, WU, WS: SEW's types. */
+#define VECTOR_KERNEL(name, N, D, A, B, ...)                                                       \
+    static void name(const struct vector_op *o)                                                    \
+    {                                                                                              \
+        typedef U##N  U;                                                                           \
+        typedef S##N  S;                                                                           \
+        typedef WU##N WU;                                                                          \
+        typedef WS##N WS;                                                                          \
+        enum { BITS = N };                                                                         \
+        D       *d  = (D *)o->d;                                                                   \
+        const A *pa = (const A *)o->a;                                                             \
+        const B *pb = (const B *)o->b;                                                             \
+        (void)(U)0, (void)(S)0, (void)(WU)0, (void)(WS)0, (void)BITS;                              \
+        if (pb) {                                                                                  \
+            VECTOR_EACH(o, D was UNUSED = d[i]; A a UNUSED = pa[i]; B b UNUSED = pb[i];            \
+                        d[i] = (D)(__VA_ARGS__));                                                  \
+        } else {                                                                                   \
+            B b UNUSED = (B)o->x;                                                                  \
+            VECTOR_EACH(o, D was UNUSED = d[i]; A a UNUSED = pa[i]; d[i] = (D)(__VA_ARGS__));      \
+        }                                                                                          \
+    }
+
+#define VECTOR_SAME(name, ...)                                                                     \
+    VECTOR_KERNEL(name##_8, 8, U8, U8, U8, __VA_ARGS__)                                            \
+    VECTOR_KERNEL(name##_16, 16, U16, U16, U16, __VA_ARGS__)                                       \
+    VECTOR_KERNEL(name##_32, 32, U32, U32, U32, __VA_ARGS__)                                       \
+    VECTOR_KERNEL(name##_64, 64, U64, U64, U64, __VA_ARGS__)                                       \
+    vector_kernels vector_k_##name = {name##_8, name##_16, name##_32, name##_64};
+
+/* TYPES for SEW of 8, 16 and 32, the last for which there is twice as much. */
+#define VECTOR_WIDE(name, D, A, B, ...)                                                            \
+    VECTOR_KERNEL(name##_8, 8, D##8, A##8, B##8, __VA_ARGS__)                                      \
+    VECTOR_KERNEL(name##_16, 16, D##16, A##16, B##16, __VA_ARGS__)                                 \
+    VECTOR_KERNEL(name##_32, 32, D##32, A##32, B##32, __VA_ARGS__)                                 \
+    vector_kernels vector_k_##name = {name##_8, name##_16, name##_32, NULL};
+
+/* Writes the bit of each active element of a mask. The bytes of IS are the results; a whole
+ * register group is read before the first bit is written, as the mask may lie in it. */
+enum { VECTOR_ELEMENTS = 8 * VLENB_MAX };
+static inline void vector_put_mask(const struct vector_op *o, const u8 *is)
+{
+    VECTOR_EACH(o, u8 bit = (u8)(1u << (i % 8));
+                o->d[i / 8] = (u8)(is[i] ? o->d[i / 8] | bit : o->d[i / 8] & ~bit));
+}
+
+#define VECTOR_TEST(name, N, ...)                                                                  \
+    static void name(const struct vector_op *o)                                                    \
+    {                                                                                              \
+        typedef U##N U;                                                                            \
+        typedef S##N S;                                                                            \
+        const U     *pa = (const U *)o->a, *pb = (const U *)o->b;                                  \
+        u8           is[VECTOR_ELEMENTS];                                                          \
+        const u8    *in = o->carry;                                                                \
+        (void)(S)0, (void)in;                                                                      \
+        if (pb) {                                                                                  \
+            VECTOR_FREE for (u64 i = 0; i < o->vl; i++)                                            \
+            {                                                                                      \
+                U a = pa[i], b = pb[i];                                                            \
+                is[i] = (__VA_ARGS__);                                                             \
+            }                                                                                      \
+        } else {                                                                                   \
+            U b = (U)o->x;                                                                         \
+            VECTOR_FREE for (u64 i = 0; i < o->vl; i++)                                            \
+            {                                                                                      \
+                U a   = pa[i];                                                                     \
+                is[i] = (__VA_ARGS__);                                                             \
+            }                                                                                      \
+        }                                                                                          \
+        vector_put_mask(o, is);                                                                    \
+    }
+
+#define VECTOR_TESTS(name, ...)                                                                    \
+    VECTOR_TEST(name##_8, 8, __VA_ARGS__)                                                          \
+    VECTOR_TEST(name##_16, 16, __VA_ARGS__)                                                        \
+    VECTOR_TEST(name##_32, 32, __VA_ARGS__)                                                        \
+    VECTOR_TEST(name##_64, 64, __VA_ARGS__)                                                        \
+    vector_kernels vector_k_##name = {name##_8, name##_16, name##_32, name##_64};
+
+#endif
