@@ -1,7 +1,9 @@
 /* process/io.c - system calls whose structures hold pointers: vectors, messages, ioctls. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <asm/ioctls.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include "base/alloc.h"
 #include "process/calls.h"
@@ -115,20 +118,96 @@ long sys_recvmsg(struct thread *t, const u64 *a)
     return with_message(t, SYS_recvmsg, a, true);
 }
 
-/* Options whose values hold pointers would let the kernel read what is not the program's. */
+/* The address of a socket as the host takes it: a name of a file may be below the root. What is
+ * then too long for an address stays as it was. */
+static u64 socket_address(struct thread *t, gva at, u64 *len, struct sockaddr_un *room)
+{
+    char   name[sizeof(room->sun_path) + 1] = "", real[4096];
+    size_t head                             = offsetof(struct sockaddr_un, sun_path);
+    if (t->program->root_fd < 0 || *len <= head || *len > sizeof(*room) ||
+        user_read(t, room, at, *len) || room->sun_family != AF_UNIX || room->sun_path[0] != '/')
+        return host_pointer(t, at);
+    memcpy(name, room->sun_path, *len - head);
+    if (path_find(t->program, name, 0, real) || strlen(real) >= sizeof(room->sun_path))
+        return host_pointer(t, at);
+    memcpy(room->sun_path, real, strlen(real) + 1);
+    *len = head + strlen(real) + 1;
+    return (u64)room;
+}
+
+long sys_bind(struct thread *t, const u64 *a)
+{
+    struct sockaddr_un room;
+    u64                len = (u32)a[2], at = socket_address(t, a[1], &len, &room);
+    return host_call(t, SYS_bind, (u64[6]){a[0], at, len});
+}
+
+long sys_connect(struct thread *t, const u64 *a)
+{
+    struct sockaddr_un room;
+    u64                len = (u32)a[2], at = socket_address(t, a[1], &len, &room);
+    return host_call(t, SYS_connect, (u64[6]){a[0], at, len});
+}
+
+long sys_sendto(struct thread *t, const u64 *a)
+{
+    struct sockaddr_un room;
+    u64                len = (u32)a[5], at = socket_address(t, a[4], &len, &room);
+    return host_call(t, SYS_sendto, (u64[6]){a[0], host_pointer(t, a[1]), a[2], a[3], at, len});
+}
+
+/* Options whose values hold pointers would let the kernel read what is not the program's: of
+ * these levels all options are let through but some. */
 static bool option_is_flat(int level, int option)
 {
-    if (level == SOL_SOCKET)
-        return option != SO_ATTACH_FILTER && option != SO_ATTACH_REUSEPORT_CBPF;
-    if (level == IPPROTO_TCP)
-        return option != TCP_ZEROCOPY_RECEIVE;
-    if (level == IPPROTO_IP || level == IPPROTO_IPV6)
-        return option < 64; /* the rest is the packet filters' */
-    return level == IPPROTO_UDP || level == SOL_NETLINK;
+    enum { IP_TABLES = 64, ARP_TABLES = 96, IP6_TABLES_MATCH = 68, IP6_TABLES_TARGET = 69 };
+    static const struct {
+        int level, but[6];
+    } levels[] = {
+        {SOL_SOCKET, {SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF}},
+        {IPPROTO_TCP, {TCP_ZEROCOPY_RECEIVE}},
+        {IPPROTO_IP,
+         {IP_TABLES, IP_TABLES + 1, IP_TABLES + 2, IP_TABLES + 3, ARP_TABLES, ARP_TABLES + 1}},
+        {IPPROTO_IPV6, {IP_TABLES, IP_TABLES + 1, IP6_TABLES_MATCH, IP6_TABLES_TARGET}},
+        {IPPROTO_UDP, {0}},
+        {IPPROTO_UDPLITE, {0}},
+        {IPPROTO_RAW, {0}},
+        {IPPROTO_ICMPV6, {0}},
+        {SOL_RAW, {0}},
+        {SOL_PACKET, {PACKET_FANOUT_DATA}},
+        {SOL_NETLINK, {0}},
+        {SOL_ALG, {0}},
+        {AF_VSOCK, {0}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
+        if (levels[i].level != level)
+            continue;
+        bool flat = true;
+        for (unsigned k = 0; k < ARRAY_SIZE(levels[i].but); k++)
+            flat &= !levels[i].but[k] || levels[i].but[k] != option;
+        return flat;
+    }
+    return false;
+}
+
+/* A classic packet filter: a length, and a pointer to so many instructions. */
+static long attach_filter(struct thread *t, const u64 *a)
+{
+    struct sock_fprog f;
+    if (a[4] < sizeof(f))
+        return -EINVAL;
+    if (user_read(t, &f, a[3], sizeof(f)))
+        return -EFAULT;
+    if (!user_ok((gva)f.filter, f.len * sizeof(*f.filter)))
+        return -EFAULT;
+    f.filter = (void *)host_pointer(t, (gva)f.filter);
+    return host_call(t, SYS_setsockopt, (u64[6]){a[0], a[1], a[2], (u64)&f, sizeof(f)});
 }
 
 long sys_setsockopt(struct thread *t, const u64 *a)
 {
+    if ((int)a[1] == SOL_SOCKET && (int)a[2] == SO_ATTACH_FILTER)
+        return attach_filter(t, a);
     if (!option_is_flat((int)a[1], (int)a[2]))
         return -ENOPROTOOPT;
     return host_call(t, SYS_setsockopt, (u64[6]){a[0], a[1], a[2], host_pointer(t, a[3]), a[4]});

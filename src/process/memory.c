@@ -206,10 +206,10 @@ int mm_protect(struct program *p, gva addr, u64 len, int prot)
 /* Moves or resizes; both lengths are whole pages. */
 static i64 remap_locked(struct program *p, gva addr, u64 old_len, u64 len, int flags, gva to)
 {
-    struct mm *mm   = &p->mm;
-    u8         what = mm->pages[addr / USER_PAGE];
+    struct mm *mm = &p->mm;
     if (!mm_has(mm, addr, MAX(old_len, USER_PAGE), 0))
         return -EFAULT;
+    u8 what = mm->pages[addr / USER_PAGE];
     if (len <= old_len && !(flags & MREMAP_FIXED)) {
         int rc = len < old_len ? unmap_locked(p, addr + len, old_len - len) : 0;
         return rc ? rc : (i64)addr;
