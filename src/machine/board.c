@@ -109,6 +109,7 @@ static int add_harts(struct machine *m, struct err *err)
             .sbi     = m->firmware == FIRMWARE_BUILTIN,
             .jit     = m->jit,
             .alone   = m->n_harts == 1,
+            .vlen    = m->instance.spec->vlen,
             .tohost  = m->tohost,
             .told    = tell_tohost,
             .ctx     = m,
@@ -142,11 +143,14 @@ int board_build(struct machine *m, struct err *err)
 
 static void describe_hart(struct machine *m, unsigned i, u32 *phandle)
 {
-    struct fdt *fdt        = &m->fdt;
-    char        names[512] = "";
+    struct fdt *fdt  = &m->fdt;
+    unsigned    vlen = m->instance.spec->vlen;
+    const char *e;
+    char        names[512] = "", isa[RV64_ISA_ROOM];
     size_t      n          = 0;
-    for (const char *const *e = rv64_extensions; *e; e++)
-        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s", *e) + 1;
+    for (unsigned k = 0; (e = rv64_extension(vlen, k)); k++)
+        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s", e) + 1;
+    rv64_isa(vlen, isa);
 
     *phandle = fdt_new_phandle(fdt);
     fdt_begin(fdt, "cpu@%x", i);
@@ -154,7 +158,7 @@ static void describe_hart(struct machine *m, unsigned i, u32 *phandle)
     fdt_u32(fdt, "reg", i);
     fdt_str(fdt, "status", "okay");
     fdt_str(fdt, "compatible", "riscv");
-    fdt_str(fdt, "riscv,isa", rv64_isa_string);
+    fdt_str(fdt, "riscv,isa", isa);
     fdt_str(fdt, "riscv,isa-base", "rv64i");
     fdt_strs(fdt, "riscv,isa-extensions", names, n);
     fdt_u32(fdt, "riscv,cbom-block-size", RV64_CBO_BYTES);

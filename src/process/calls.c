@@ -125,6 +125,8 @@ long sys_uname(struct thread *t, const u64 *a)
     return user_write(t, a[0], &u, sizeof(u));
 }
 
+enum { VECTORS_SET = 69, VECTORS_GET = 70 }; /* PR_RISCV_V_x_CONTROL */
+
 /* Those whose argument we know to be a number or a pointer to something of a known size. */
 long sys_prctl(struct thread *t, const u64 *a)
 {
@@ -143,6 +145,10 @@ long sys_prctl(struct thread *t, const u64 *a)
         {PR_CAP_AMBIENT, false},     {PR_SET_NO_NEW_PRIVS, false},
         {PR_GET_THP_DISABLE, false}, {PR_GET_NO_NEW_PRIVS, false},
     };
+    if ((int)a[0] == VECTORS_SET)
+        return vectors_set_control(t, a[1]);
+    if ((int)a[0] == VECTORS_GET)
+        return vectors_get_control(t);
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
         if (known[i].option == (int)a[0])
             return host_call(
@@ -153,26 +159,29 @@ long sys_prctl(struct thread *t, const u64 *a)
 
 /* --- features: Documentation/arch/riscv/hwprobe.rst --- */
 
-static bool has_extension(const char *name)
+static bool has_extension(unsigned vlen, const char *name)
 {
-    for (unsigned i = 0; rv64_extensions[i]; i++)
-        if (!strcmp(rv64_extensions[i], name))
+    const char *e;
+    for (unsigned n = 0; (e = rv64_extension(vlen, n)); n++)
+        if (!strcmp(e, name))
             return true;
     return false;
 }
 
-static u64 ima_extensions(void)
+static u64 ima_extensions(unsigned vlen)
 {
     static const struct {
         const char *name;
         unsigned    bit;
-    } bits_of[] = {{"f", 0},       {"c", 1},           {"zba", 3},  {"zbb", 4},
-                   {"zbs", 5},     {"zicboz", 6},      {"zbc", 7},  {"zfh", 27},
-                   {"zfhmin", 28}, {"zihintntl", 29},  {"zfa", 32}, {"zacas", 34},
-                   {"zicond", 35}, {"zihintpause", 36}};
-    u64 all     = 0;
+    } bits_of[] = {
+        {"f", 0},       {"c", 1},       {"zba", 3},     {"zbb", 4},          {"zbs", 5},
+        {"zicboz", 6},  {"zbc", 7},     {"zfh", 27},    {"zfhmin", 28},      {"zihintntl", 29},
+        {"zfa", 32},    {"zacas", 34},  {"zicond", 35}, {"zihintpause", 36}, {"v", 2},
+        {"zvbb", 17},   {"zvkb", 19},   {"zvfh", 30},   {"zvfhmin", 31},     {"zve32x", 37},
+        {"zve32f", 38}, {"zve64x", 39}, {"zve64f", 40}, {"zve64d", 41}};
+    u64 all = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(bits_of); i++)
-        all |= (u64)has_extension(bits_of[i].name) << bits_of[i].bit;
+        all |= (u64)has_extension(vlen, bits_of[i].name) << bits_of[i].bit;
     return all;
 }
 
@@ -198,7 +207,7 @@ long sys_riscv_hwprobe(struct thread *t, const u64 *a)
             pair.val = 1;
             break;
         case 4:
-            pair.val = ima_extensions();
+            pair.val = ima_extensions(t->program->options.vlen);
             break;
         case 5: /* misaligned accesses are fast */
             pair.val = 3;
@@ -208,6 +217,9 @@ long sys_riscv_hwprobe(struct thread *t, const u64 *a)
             break;
         case 7:
             pair.val = USER_LIMIT - 1;
+            break;
+        case 10: /* vector accesses that are misaligned: as fast, or there are none */
+            pair.val = t->program->options.vlen ? 3 : 4;
             break;
         default:
             pair.key = -1;

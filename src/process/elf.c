@@ -19,6 +19,7 @@ enum { PHDRS_MAX = 256, STACK_BYTES = 8 << 20, ARGS_MAX = 1 << 20 };
 #define DYN_BASE    0x2aaaaaa000ull /* two thirds of the address space, as Linux */
 #define INTERP_BASE 0x3f00000000ull
 #define STACK_TOP   (USER_LIMIT - 2 * USER_PAGE)
+#define HWCAP_V     (1u << 21)
 #define HWCAP       (1u << 0 | 1u << 2 | 1u << 3 | 1u << 5 | 1u << 8 | 1u << 12) /* A C D F I M */
 
 bool elf_is_ours(const u8 *head, u64 len)
@@ -225,7 +226,7 @@ static u64 fill_auxv(struct stack *s, const struct image *im, u64 *v)
         AT_BASE,   im->base,  AT_FLAGS,  0,
         AT_ENTRY,  im->start, AT_UID,    getuid(),
         AT_EUID,   geteuid(), AT_GID,    getgid(),
-        AT_EGID,   getegid(), AT_HWCAP,  HWCAP,
+        AT_EGID,   getegid(), AT_HWCAP,  vectors_allowed(s->t) ? HWCAP | HWCAP_V : HWCAP,
         AT_CLKTCK, 100,       AT_RANDOM, bytes,
         AT_EXECFN, name,      AT_SECURE, getauxval(AT_SECURE),
         AT_NULL,   0,

@@ -173,10 +173,15 @@ static char **environment(const struct spec *spec)
 
 static char **words(const struct spec *spec)
 {
-    char **list = NULL;
+    char **list = NULL, vlen[16];
     strings_add(&list, "guise-user");
     if (spec->engine && !strcmp(spec->engine, "interp"))
         strings_add(&list, "--interp");
+    if (spec->vlen != RV64_VLEN) {
+        snprintf(vlen, sizeof(vlen), "%u", spec->vlen);
+        strings_add(&list, "--vlen");
+        strings_add(&list, vlen);
+    }
     if (spec->strace)
         strings_add(&list, "--strace");
     if (spec->root) {

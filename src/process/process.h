@@ -44,12 +44,14 @@ struct sig_stack {
 };
 
 struct options {
-    const char *root;      /* looked into first for absolute paths; NULL: none */
-    const char *argv0;     /* NULL: the path */
-    bool        by_kernel; /* binfmt_misc started us, and will start what we execute */
-    int         exec_fd;   /* the program, already open; -1: open the path */
-    bool        strace;    /* each system call to stderr */
-    bool        interp;    /* the interpreter instead of the translator */
+    const char *root;           /* looked into first for absolute paths; NULL: none */
+    const char *argv0;          /* NULL: the path */
+    bool        by_kernel;      /* binfmt_misc started us, and will start what we execute */
+    int         exec_fd;        /* the program, already open; -1: open the path */
+    bool        strace;         /* each system call to stderr */
+    bool        interp;         /* the interpreter instead of the translator */
+    unsigned    vlen;           /* bits of a vector register; 0: there are none */
+    u32         vector_control; /* as for prctl */
 };
 
 struct program {
@@ -76,7 +78,8 @@ struct thread {
     u64                handler_mask; /* added while a handler of an interrupted wait runs */
     gva                clear_tid;
     gva                robust_list;
-    bool               vforked; /* shares its memory with a parent that waits */
+    u32                vector_control; /* of prctl(PR_RISCV_V_SET_CONTROL) */
+    bool               vforked;        /* shares its memory with a parent that waits */
 
     /* Written by the handler of host signals on this thread. All signals are blocked from then
      * on until it is looked at. */
@@ -146,6 +149,17 @@ bool signal_restarts(struct thread *);
 _Noreturn void signal_die(int sig);
 long           host_call(struct thread *, long nr, const u64 a[6]); /* -errno, or -ENOTMADE */
 void           set_host_mask(u64 mask);
+
+/* vectors.c */
+enum { VECTORS_ON = 2 };
+u64  vectors_frame(const struct thread *); /* bytes behind a signal frame */
+int  vectors_save(struct thread *, gva at, u8 record[8]);
+int  vectors_restore(struct thread *, gva at, const u8 record[8]);
+u32  vectors_after_exec(u32 control);
+bool vectors_allowed(const struct thread *);
+void vectors_start(struct thread *, u32 control);
+long vectors_get_control(const struct thread *);
+long vectors_set_control(struct thread *, u64 control);
 
 /* thread.c */
 struct thread *thread_new(struct program *, struct err *err);

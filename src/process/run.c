@@ -175,13 +175,20 @@ static u64 count(char **list)
 static int exec_foreign(struct thread *t, const char *path, char **argv, char **envp)
 {
     const struct options *o    = &t->program->options;
-    cleanup_free char   **list = xalloc((count(argv) + 10) * sizeof(char *));
-    u64                   n    = 0;
-    list[n++]                  = (char *)"guise-user";
+    cleanup_free char   **list = xalloc((count(argv) + 14) * sizeof(char *));
+    char                  vlen[16], control[16];
+    u64                   n = 0;
+    list[n++]               = (char *)"guise-user";
     if (o->strace)
         list[n++] = (char *)"--strace";
     if (o->interp)
         list[n++] = (char *)"--interp";
+    snprintf(vlen, sizeof(vlen), "%u", o->vlen);
+    list[n++] = (char *)"--vlen";
+    list[n++] = vlen;
+    snprintf(control, sizeof(control), "%u", vectors_after_exec(t->vector_control));
+    list[n++] = (char *)"--vectors";
+    list[n++] = control;
     if (o->root) {
         list[n++] = (char *)"--root";
         list[n++] = (char *)o->root;

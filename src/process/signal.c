@@ -142,7 +142,8 @@ struct frame {
     u64              regs[32]; /* pc, x1 to x31 */
     u64              f[32];
     u32              fcsr;
-    u8 rest[268]; /* the union is as large as for Q; zeros say that no extension follows */
+    u8               rest[260]; /* the union is as large as for Q */
+    u8               record[8]; /* the first extension's: vectors.c; zeros say that none follows */
 };
 _Static_assert(offsetof(struct frame, regs) == 128 + 176, "mcontext is aligned to 16");
 _Static_assert(sizeof(struct frame) == 128 + 176 + 256 + 528, "as the kernel's");
@@ -158,7 +159,7 @@ static gva frame_place(const struct thread *t, const struct sig_action *act)
     if (act->flags & SA_ONSTACK && !(t->alt.flags & SS_DISABLE) && t->alt.size &&
         !on_stack(&t->alt, sp))
         sp = t->alt.sp + t->alt.size;
-    return (sp - sizeof(struct frame)) & ~15ull;
+    return (sp - vectors_frame(t) - sizeof(struct frame)) & ~15ull;
 }
 
 /* Enters the handler; false: there is no room for the frame. */
@@ -174,7 +175,7 @@ static bool enter(struct thread *t, int sig, const siginfo_t *info, const struct
     memcpy(f.regs, x, sizeof(f.regs));
     f.regs[0] = *rv64_pc(t->v);
     memcpy(f.f, rv64_f(t->v), sizeof(f.f));
-    if (user_write(t, at, &f, sizeof(f)))
+    if (vectors_save(t, at + sizeof(f), f.record) || user_write(t, at, &f, sizeof(f)))
         return false;
     x[1]           = t->program->mm.sigreturn;
     x[2]           = at;
@@ -246,7 +247,7 @@ long sys_rt_sigreturn(struct thread *t, const u64 *a)
     u64         *x = rv64_x(t->v);
     struct frame f;
     (void)a;
-    if (user_read(t, &f, x[2], sizeof(f)))
+    if (user_read(t, &f, x[2], sizeof(f)) || vectors_restore(t, x[2] + sizeof(f), f.record))
         signal_die(SIGSEGV);
     memcpy(x + 1, f.regs + 1, 31 * 8);
     memcpy(rv64_f(t->v), f.f, sizeof(f.f));

@@ -16,13 +16,15 @@ enum { HOST_STACK = 1 << 20 };
 struct thread *thread_new(struct program *p, struct err *err)
 {
     struct thread     *t      = xnew(struct thread);
-    struct rv64_config config = {.jit = !p->options.interp, .user = &p->mm.user};
-    t->program                = p;
-    t->actions                = p->actions;
+    struct rv64_config config = {
+        .jit = !p->options.interp, .user = &p->mm.user, .vlen = p->options.vlen};
+    t->program = p;
+    t->actions = p->actions;
     if (rv64_create(&t->v, &config, NULL, NULL, p->clock, err)) {
         free(t);
         return NULL;
     }
+    vectors_start(t, p->options.vector_control);
     pthread_mutex_lock(&p->lock);
     t->next = p->threads;
     t->link = &p->threads;
@@ -198,6 +200,7 @@ static void copy_hart(struct thread *to, struct thread *from)
     memcpy(rv64_f(to->v), rv64_f(from->v), 32 * 8);
     *rv64_pc(to->v) = *rv64_pc(from->v);
     rv64_set_fcsr(to->v, rv64_fcsr(from->v));
+    vectors_start(to, from->vector_control);
 }
 
 static void start_child(struct thread *t, u64 flags, gva stack, gva tls)

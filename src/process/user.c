@@ -18,9 +18,33 @@ static int usage(FILE *to, int status)
           "  -L, --root DIR   look below DIR first for absolute names of files\n"
           "      --argv0 NAME the program's own name for itself\n"
           "      --strace     tell each system call\n"
-          "      --interp     interpret, do not translate\n",
+          "      --interp     interpret, do not translate\n"
+          "      --vlen BITS  length of a vector register: 128, 256, or 0 for none (128)\n"
+          "      --vectors N  what PR_RISCV_V_GET_CONTROL shall say (2: on)\n",
           to);
     return status;
+}
+
+static int take_vlen(struct options *o, const char *bits)
+{
+    static const struct {
+        const char *text;
+        unsigned    vlen;
+    } known[] = {{"0", 0}, {"128", 128}, {"256", 256}};
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+        if (!strcmp(bits, known[i].text))
+            return o->vlen = known[i].vlen, 2;
+    return -1;
+}
+
+static int take_vectors(struct options *o, const char *text)
+{
+    char         *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (end == text || *end || n > 31)
+        return -1;
+    o->vector_control = (u32)n;
+    return 2;
 }
 
 /* The number of words taken, or -1. */
@@ -34,6 +58,10 @@ static int take(struct options *o, char **w)
         return o->root = w[1], 2;
     else if (w[1] && !strcmp(w[0], "--argv0"))
         return o->argv0 = w[1], 2;
+    else if (w[1] && !strcmp(w[0], "--vlen"))
+        return take_vlen(o, w[1]);
+    else if (w[1] && !strcmp(w[0], "--vectors"))
+        return take_vectors(o, w[1]);
     else
         return -1;
     return 1;
@@ -43,7 +71,10 @@ static int take(struct options *o, char **w)
  * program open. */
 static int from_kernel(char **argv, struct err *err)
 {
-    struct options o = {.strace = getenv("GUISE_STRACE"), .by_kernel = true};
+    struct options o = {.strace         = getenv("GUISE_STRACE"),
+                        .by_kernel      = true,
+                        .vlen           = RV64_VLEN,
+                        .vector_control = VECTORS_ON};
     char           fd_path[64];
     const char    *path = argv[1];
     u64            fd   = getauxval(AT_EXECFD);
@@ -63,7 +94,7 @@ static int told(int rc, const struct err *err)
 
 int guise_user_main(int argc, char **argv)
 {
-    struct options o   = {.exec_fd = -1};
+    struct options o   = {.exec_fd = -1, .vlen = RV64_VLEN, .vector_control = VECTORS_ON};
     struct err     err = {0};
     char         **w   = argv + 1;
     if (getauxval(AT_FLAGS) & 1 && argc > 2)

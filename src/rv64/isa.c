@@ -19,15 +19,37 @@ const struct rv64_format_info rv64_formats[] = {
 #undef FORMAT
 };
 
-const char rv64_isa_string[] =
-    "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicond_zicsr_zifencei_zihintpause_zihpm_zacas_zfa_zfh_"
-    "zfhmin_zba_zbb_zbc_zbkb_zbs_sstc_svadu_svinval_svnapot_svpbmt";
+/* Single letters first; and from how many bits of a vector register on they are there. */
+static const struct {
+    const char *name;
+    unsigned    vlen;
+} extensions[] = {
+    {"i", 0},         {"m", 0},        {"a", 0},         {"f", 0},        {"d", 0},
+    {"c", 0},         {"v", 128},      {"zicbom", 0},    {"zicbop", 0},   {"zicboz", 0},
+    {"zicntr", 0},    {"zicond", 0},   {"zicsr", 0},     {"zifencei", 0}, {"zihintpause", 0},
+    {"zihpm", 0},     {"zacas", 0},    {"zfa", 0},       {"zfh", 0},      {"zfhmin", 0},
+    {"zba", 0},       {"zbb", 0},      {"zbc", 0},       {"zbkb", 0},     {"zbs", 0},
+    {"zvbb", 128},    {"zve32f", 128}, {"zve32x", 128},  {"zve64d", 128}, {"zve64f", 128},
+    {"zve64x", 128},  {"zvfh", 128},   {"zvfhmin", 128}, {"zvkb", 128},   {"zvl128b", 128},
+    {"zvl256b", 256}, {"sstc", 0},     {"svadu", 0},     {"svinval", 0},  {"svnapot", 0},
+    {"svpbmt", 0},
+};
 
-const char *const rv64_extensions[] = {
-    "i",      "m",      "a",       "f",       "d",        "c",           "zicbom", "zicbop",
-    "zicboz", "zicntr", "zicond",  "zicsr",   "zifencei", "zihintpause", "zihpm",  "zacas",
-    "zfa",    "zfh",    "zfhmin",  "zba",     "zbb",      "zbc",         "zbkb",   "zbs",
-    "sstc",   "svadu",  "svinval", "svnapot", "svpbmt",   NULL};
+const char *rv64_extension(unsigned vlen, unsigned n)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(extensions); i++)
+        if (extensions[i].vlen <= vlen && n-- == 0)
+            return extensions[i].name;
+    return NULL;
+}
+
+void rv64_isa(unsigned vlen, char out[RV64_ISA_ROOM])
+{
+    const char *e;
+    int         at = snprintf(out, RV64_ISA_ROOM, "rv64");
+    for (unsigned n = 0; (e = rv64_extension(vlen, n)); n++)
+        at += snprintf(out + at, RV64_ISA_ROOM - (size_t)at, "%s%s", e[1] ? "_" : "", e);
+}
 
 int rv64_find(u32 word)
 {

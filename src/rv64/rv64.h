@@ -11,7 +11,8 @@
 
 #define RV64_TIMEBASE_HZ 10000000u /* of the time CSR */
 #define RV64_CBO_BYTES   64u       /* of a cache block (Zicbom, Zicboz) */
-#define RV64_VLEN_MAX    256u      /* bits of a vector register */
+#define RV64_VLEN        128u      /* bits of a vector register, if nobody says otherwise */
+#define RV64_VLEN_MAX    256u
 
 enum rv64_mode { RV64_U, RV64_S, RV64_M = 3 };
 
@@ -68,6 +69,8 @@ struct rv64_vectors {
     u64 vstart, vl, vtype, vcsr, vlenb;
     u8  v[32 * RV64_VLEN_MAX / 8];
 };
+bool rv64_vectors_used(const struct vcpu *);     /* since reset */
+void rv64_allow_vectors(struct vcpu *, bool on); /* off: instructions of vectors are illegal */
 void rv64_get_vectors(const struct vcpu *, struct rv64_vectors *);
 void rv64_set_vectors(struct vcpu *, const struct rv64_vectors *);
 
@@ -78,9 +81,11 @@ int  rv64_after_fork(struct vcpu *, struct err *err); /* in the child, by the th
  * with VCPU_FAULT and this returns true (or does not return: install it with SA_NODEFER). */
 bool rv64_user_fault(struct vcpu *, void *ucontext, const void *addr);
 
-/* The extensions, as the device tree tells them: riscv,isa and riscv,isa-extensions. */
-extern const char        rv64_isa_string[];
-extern const char *const rv64_extensions[]; /* NULL-terminated */
+/* The extensions of a hart with vectors of VLEN bits, as the device tree tells them: the N-th of
+ * riscv,isa-extensions, NULL behind the last; and riscv,isa. */
+const char *rv64_extension(unsigned vlen, unsigned n);
+enum { RV64_ISA_ROOM = 512 };
+void rv64_isa(unsigned vlen, char out[RV64_ISA_ROOM]);
 
 /* What one hart may ask of another (SBI RFENCE). Any thread. Done when rv64_requests_done. */
 enum { RV64_REQ_FENCE_I = 1, RV64_REQ_SFENCE = 2 };

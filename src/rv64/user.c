@@ -13,7 +13,7 @@ void rv64_user_reset(struct rv64_hart *h)
 {
     h->mode       = RV64_U;
     h->fs         = 3;
-    h->vs         = h->vlenb ? 3 : 0;
+    h->vs         = h->vlenb ? 1 : 0;
     h->mcounteren = h->scounteren = 7;
     h->menvcfg = h->senvcfg = ENVCFG_CBZE | ENVCFG_CBCFE;
     h->user_limit           = h->config.user->limit;

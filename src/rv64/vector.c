@@ -63,6 +63,20 @@ bool vector_set(struct rv64_hart *h, u32 w)
     return vector_done(h);
 }
 
+bool rv64_vectors_used(const struct vcpu *v)
+{
+    return to_hart(v)->vs == 3;
+}
+
+void rv64_allow_vectors(struct vcpu *v, bool on)
+{
+    struct rv64_hart *h = to_hart(v);
+    if (!on || !h->vlenb)
+        h->vs = 0;
+    else if (!h->vs)
+        h->vs = 1;
+}
+
 void rv64_get_vectors(const struct vcpu *v, struct rv64_vectors *out)
 {
     const struct rv64_hart *h = to_hart(v);

@@ -78,6 +78,7 @@ static const struct row spec_rows[] = {
     ROW(struct spec, "guise.interactive", FLAG, interactive),
     ROW(struct spec, "guise.autoRemove", FLAG, auto_remove),
     ROW(struct spec, "guise.cpus", NUMBER, cpus),
+    ROW(struct spec, "guise.vlen", NUMBER, vlen),
     ROW(struct spec, "linux.resources.memory.limit", NUMBER_64, memory_bytes),
     ROW(struct spec, "vm.kernel.path", TEXT, kernel),
     ROW(struct spec, "vm.kernel.initrd", TEXT, initrd),
@@ -130,6 +131,7 @@ struct spec *spec_create(void)
     s->args         = xalloc(sizeof(char *));
     s->env          = xalloc(sizeof(char *));
     s->cpus         = 1;
+    s->vlen         = 128;
     s->memory_bytes = MiB(512);
     return s;
 }
@@ -329,6 +331,8 @@ int spec_check(const struct spec *s, struct err *err)
         return err_set(err, EINVAL, "id '%s' is not one", s->id);
     if (s->cpus < 1 || s->cpus > CPUS_MAX)
         return err_set(err, EINVAL, "%u CPUs: must be 1 to %u", s->cpus, CPUS_MAX);
+    if (s->vlen != 0 && s->vlen != 128 && s->vlen != 256)
+        return err_set(err, EINVAL, "vectors of %u bits: must be 128, 256, or 0 for none", s->vlen);
     if (s->memory_bytes == 0)
         return err_set(err, EINVAL, "no memory");
     if (s->console && strcmp(s->console, "uart") && strcmp(s->console, "virtio"))

@@ -46,6 +46,19 @@ def test_as_native(tmp_path, name, engine, how):
     assert run(USER, *options, build(tmp_path, CROSS, name, *flags)) == native
 
 
+@pytest.mark.parametrize("vlen", [128, 256])
+@pytest.mark.parametrize("engine", ["interp", "jit"])
+def test_vectors(tmp_path, engine, vlen):
+    program = build(tmp_path, CROSS, "vectors", "-static")
+    options = (["--interp"] if engine == "interp" else []) + ["--vlen", vlen]
+    status, out, err = run(USER, *options, program)
+    assert (status, err) == (0, "") and ": no\n" not in out, (out, err)
+    assert f"vlenb: {vlen // 8}\n" in out and out.endswith("can be turned on: yes\n"), out
+    assert run(USER, *options, "--vlen", 0, program, "none", "at", "all")[0] == 0
+    assert run(USER, *options, "--vlen", 0, program)[0] == -4  # SIGILL
+    assert run(USER, *options, "--vlen", 64, program)[0] == 125
+
+
 def test_what_is_no_program(tmp_path):
     text = tmp_path / "text"
     text.write_text("no program\n" * 100)
