@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* One allocation of a sort, to fail; the count goes on in a forked process. */
 struct doom {
@@ -76,4 +77,22 @@ void *try_alloc(u64 count, u64 size)
     if (told_to_fail(&doom) || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
     return calloc(1, bytes ? bytes : 1);
+}
+
+void *try_alloc_large(u64 size)
+{
+    if (told_to_fail(&doom))
+        return NULL;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, size, MADV_HUGEPAGE);
+    return p;
+}
+
+void free_large(void *p, u64 size)
+{
+    if (p)
+        munmap(p, size);
 }

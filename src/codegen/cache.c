@@ -44,7 +44,8 @@ int code_cache_create(struct code_cache **out, const struct code_frame *frame, u
     }
     host_trampolines(k);
     k->start = k->used;
-    *out     = k;
+    k->cold = k->cold_used = ALIGN_UP(k->size / 8 * 3, 4096u);
+    *out                   = k;
     return 0;
 }
 
@@ -64,13 +65,14 @@ void code_cache_destroy(struct code_cache *k)
 
 void code_cache_flush(struct code_cache *k)
 {
-    k->used  = k->start;
+    k->used      = k->start;
+    k->cold_used = k->cold;
     k->fns.n = k->sites.n = k->links.n = 0;
 }
 
 u64 code_cache_used(const struct code_cache *k)
 {
-    return k->used - k->start;
+    return k->used - k->start + k->cold_used - k->cold;
 }
 
 u32 code_run(struct code_cache *k, void *state, const void *entry)

@@ -38,7 +38,8 @@ struct code_cache {
     struct code_frame frame;
     u8               *rw, *rx; /* the same memory */
     u32               size, used;
-    u32               start;                                 /* behind the trampolines */
+    u32               cold, cold_used; /* what is seldom run stands apart, from there on */
+    u32               start;           /* behind the trampolines */
     u32               enter, leave, miss, out, out_fp, away; /* trampolines: see x64.c */
     TABLE(struct fn_record) fns;
     TABLE(struct site_record) sites;

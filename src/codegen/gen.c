@@ -562,7 +562,7 @@ int gen_region(struct code *c, struct code_fn *out)
     cleanup_free u32          *labels = xalloc((c->n_labels + 1) * sizeof(u32));
     u32                        fn = k->fns.n, sites = k->sites.n, links = k->links.n;
     struct gen                 g = {.c = c, .k = k, .v = values, .labels = labels, .fn = fn};
-    g.e = (struct emit){.base = k->rw, .at = ALIGN_UP(k->used, 16u), .end = k->size};
+    g.e = (struct emit){.base = k->rw, .at = ALIGN_UP(k->used, 16u), .end = k->cold};
     struct fn_record *f = table_add(&k->fns);
     prepare(&g);
     open_block(&g, IR_NOTHING, 0);
@@ -572,6 +572,8 @@ int gen_region(struct code *c, struct code_fn *out)
     enter_places(&g);
     for (u32 i = 0; i < c->n && !g.e.full && !g.failed; i++)
         one(&g, i);
+    f->to = g.e.at;
+    g.e   = (struct emit){.base = k->rw, .at = k->cold_used, .end = k->size, .full = g.e.full};
     host_stubs(&g);
     if (!g.e.full && !g.failed)
         for (u32 i = 0; i < g.fixups.n; i++)
@@ -582,9 +584,9 @@ int gen_region(struct code *c, struct code_fn *out)
         take_back(k, fn, sites, links);
         return -ENOSPC;
     }
-    f->to      = g.e.at;
     f->n_sites = k->sites.n - sites;
     *out       = (struct code_fn){.entry = k->rx + f->from, .number = fn, .bytes = f->to - f->from};
-    k->used    = g.e.at;
+    k->used    = f->to;
+    k->cold_used = g.e.at;
     return 0;
 }

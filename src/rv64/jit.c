@@ -32,7 +32,7 @@ static struct rv64_hart *hart_of(void *state)
 
 static gva pc_of(const struct rv64_hart *h, const struct code_site *s)
 {
-    return (h->jit->regions[s->fn]->pc & PAGE_MASK) | s->tag % PAGE_SIZE;
+    return (h->jit->regions[s->fn].pc & PAGE_MASK) | s->tag % PAGE_SIZE;
 }
 
 /* UNITS of what was counted were not done. A program's count is only roughly right. */
@@ -162,13 +162,16 @@ void rv64_jit_dirtied(struct rv64_hart *h)
 int rv64_jit_create(struct rv64_hart *h, struct err *err)
 {
     struct code_frame frame;
-    struct rv64_jit  *j = try_alloc(1, sizeof(*j));
+    struct rv64_jit  *j = try_alloc_large(sizeof(*j));
     if (!j)
         return err_set(err, ENOMEM, "no memory for the translator");
     describe(h, &frame);
-    int rc = code_cache_create(&j->cache, &frame, CODE_BYTES, err);
+    j->regions = try_alloc_large(REGIONS * sizeof(*j->regions));
+    int rc     = j->regions ? code_cache_create(&j->cache, &frame, CODE_BYTES, err)
+                            : err_set(err, ENOMEM, "no memory for the translator's regions");
     if (rc) {
-        free(j);
+        free_large(j->regions, REGIONS * sizeof(*j->regions));
+        free_large(j, sizeof(*j));
         return rc;
     }
     j->code        = code_create(j->cache);
@@ -197,10 +200,8 @@ void rv64_jit_flush(struct rv64_hart *h)
     struct rv64_jit *j = h->jit;
     if (!j)
         return;
-    for (u32 i = 0; i < j->n_regions; i++) {
-        free(j->regions[i]->raw);
-        free(j->regions[i]);
-    }
+    for (u32 i = 0; i < j->n_regions; i++)
+        free(j->regions[i].raw);
     code_cache_flush(j->cache);
     memset(j->hash, 0, sizeof(j->hash));
     rv64_pages_flush(h);
@@ -218,12 +219,12 @@ void rv64_jit_destroy(struct rv64_hart *h)
     rv64_jit_flush(h);
     code_destroy(j->code);
     code_cache_destroy(j->cache);
-    free(j->regions);
+    free_large(j->regions, REGIONS * sizeof(*j->regions));
     free(j->translation);
     free(j->helped);
     free(j->linked);
     rv64_pages_done(h);
-    free(j);
+    free_large(j, sizeof(*j));
     h->jit = NULL;
 }
 
@@ -352,7 +353,7 @@ static struct region *recall(struct rv64_hart *h, enum region_fp fp, gpa pa, con
         if (r->pa != pa || r->pc != h->pc || r->fp != fp || r->mode != h->mode ||
             r->beyond != beyond)
             continue;
-        if (r->checked != h->jit->checks && memcmp(r->raw, page + r->lo, r->bytes)) {
+        if (r->checked != h->jit->checks && (!r->raw || memcmp(r->raw, page + r->lo, r->bytes))) {
             *at = r->next; /* its code stays until the next flush, but nobody finds it */
             return NULL;
         }
@@ -360,15 +361,6 @@ static struct region *recall(struct rv64_hart *h, enum region_fp fp, gpa pa, con
         return r;
     }
     return NULL;
-}
-
-static void number(struct rv64_jit *j, struct region *r)
-{
-    if (j->n_regions == j->room_regions) {
-        j->room_regions = j->room_regions ? 2 * j->room_regions : 1024;
-        j->regions      = xrealloc(j->regions, j->room_regions * sizeof(*j->regions));
-    }
-    j->regions[j->n_regions++] = r;
 }
 
 /* What an instruction that goes on on the next page finds there. */
@@ -395,29 +387,31 @@ static bool look_beyond(struct rv64_hart *h, const u8 *host, struct beyond *b)
 static struct region *make(struct rv64_hart *h, enum region_fp fp, gpa pa, const u8 *page,
                            const struct beyond *b)
 {
-    struct rv64_jit *j = h->jit;
-    struct region   *r = xnew(struct region);
-    *r                 = (struct region){.pa          = pa,
-                                         .pc          = h->pc,
-                                         .fp          = (u8)fp,
-                                         .mode        = h->mode,
-                                         .straddles   = b->is,
-                                         .beyond      = b->half,
-                                         .beyond_page = b->page,
-                                         .checked     = j->checks};
+    struct rv64_jit *j    = h->jit;
+    struct region    made = {.pa          = pa,
+                             .pc          = h->pc,
+                             .fp          = (u8)fp,
+                             .mode        = h->mode,
+                             .straddles   = b->is,
+                             .beyond      = b->half,
+                             .beyond_page = b->page,
+                             .checked     = j->checks};
     rv64_pages_mark(h, pa, page);
-    int rc = rv64_translate(h, r, page);
+    if (j->n_regions == REGIONS)
+        rv64_jit_flush(h);
+    int rc = rv64_translate(h, &made, page);
     if (rc == -ENOSPC && code_cache_used(j->cache) > CODE_BYTES / 2) {
         rv64_jit_flush(h);
-        rc = rv64_translate(h, r, page);
+        rc = rv64_translate(h, &made, page);
     }
-    if (rc) {
-        free(r);
+    if (rc)
         return NULL;
+    struct region *r = &j->regions[j->n_regions++]; /* the number of its code, too */
+    *r               = made;
+    if (!j->pages.n) {
+        r->raw = xalloc(r->bytes);
+        memcpy(r->raw, page + r->lo, r->bytes);
     }
-    r->raw = xalloc(r->bytes);
-    memcpy(r->raw, page + r->lo, r->bytes);
-    number(j, r);
     struct region **chain = &j->hash[(pa >> 1) % JIT_HASH];
     r->next               = *chain;
     *chain                = r;

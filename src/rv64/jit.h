@@ -19,7 +19,13 @@ enum {
     EXIT_UNBOXED /* an FP_BOXED region found something else: the FP_ANY one does it */
 };
 
-enum { JIT_JUMP_BITS = 13, JIT_HASH = 65536, PAGE_FILTER = 8192, REGION_INSNS = 128 };
+enum {
+    JIT_JUMP_BITS = 13,
+    JIT_HASH      = 65536,
+    PAGE_FILTER   = 8192,
+    REGIONS       = 1 << 18,
+    REGION_INSNS  = 128
+};
 
 /* What a region takes for granted of floating point. */
 enum region_fp {
@@ -39,7 +45,7 @@ struct region {
     u16            beyond;    /* which begins so */
     u16            lo;        /* the bytes it was made of: where on the page */
     u16            bytes;     /* and how many */
-    u8            *raw;       /* a copy of them */
+    u8            *raw;       /* a copy of them; NULL: stores to them are told of (code_pages) */
     u64            checked;   /* jit.checks, when they were last known to be right */
     const void    *entry;
     gpa            beyond_page;
@@ -82,8 +88,8 @@ struct rv64_jit {
     struct code_cache  *cache;
     struct code        *code;
     struct region      *hash[JIT_HASH];
-    struct region     **regions; /* by the code's number */
-    u32                 n_regions, room_regions;
+    struct region      *regions; /* REGIONS, by the code's number */
+    u32                 n_regions;
     struct helped      *helped;
     u32                 n_helped, room_helped;
     u32                *linked; /* links that were set */
