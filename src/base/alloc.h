@@ -19,7 +19,8 @@ char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 void *try_alloc(u64 count, u64 size); /* zeroed; NULL when too big or not there */
 
-/* Much memory, much used: zeroed, on large pages of the host where it gives them. NULL: not there. */
+/* Much memory, much used: zeroed, on large pages of the host where it gives them. NULL: not there.
+ */
 void *try_alloc_large(u64 size);
 void  free_large(void *p, u64 size); /* NULL is fine */
 
