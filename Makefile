@@ -108,7 +108,7 @@ check:
 
 check-long:
 	@tools/setup check
-	@tools/guest build/guest
+	@tools/guest build/guest long
 	@tools/check long
 
 quick:

@@ -164,21 +164,44 @@ long sys_openat(struct thread *t, const u64 *a)
     return host_call(t, SYS_openat, (u64[6]){a[0], (u64)path, a[2], a[3]});
 }
 
+/* A name as the program knows it, N bytes of room. */
+static long put_name(struct thread *t, gva to, const char *name, u64 n)
+{
+    int rc = user_write(t, to, name, n);
+    return rc ? rc : (long)n;
+}
+
 long sys_readlinkat(struct thread *t, const u64 *a)
 {
-    char        path[4096];
+    char        path[4096], link[4096];
     int         rc  = path_get(t, a[1], PATH_NOFOLLOW, path);
-    const char *own = rc ? NULL : path_own_proc(path);
+    const char *own = rc ? NULL : path_own_proc(path), *name = t->program->exe_name;
     if (rc)
         return rc;
-    if (!own || strcmp(own, "exe"))
+    if (!own)
         return host_call(t, SYS_readlinkat, (u64[6]){a[0], (u64)path, host_pointer(t, a[2]), a[3]});
     if ((int)a[3] <= 0)
         return -EINVAL;
-    const char *name = t->program->exe_name;
-    u64         n    = MIN(strlen(name), (u64)(int)a[3]);
-    rc               = user_write(t, a[2], name, n);
-    return rc ? rc : (long)n;
+    if (strcmp(own, "exe")) {
+        u64  h[6] = {a[0], (u64)path, (u64)link, sizeof(link) - 1};
+        long n    = host_call(t, SYS_readlinkat, h);
+        if (n < 0)
+            return n;
+        link[n] = 0;
+        name    = path_inside(t->program, link);
+    }
+    return put_name(t, a[2], name, MIN(strlen(name), (u64)(int)a[3]));
+}
+
+long sys_getcwd(struct thread *t, const u64 *a)
+{
+    char path[4096];
+    long n = host_call(t, SYS_getcwd, (u64[6]){(u64)path, sizeof(path)});
+    if (n < 0)
+        return n;
+    const char *name = path_inside(t->program, path);
+    n                = (long)strlen(name) + 1;
+    return (u64)n > a[1] ? -ERANGE : put_name(t, a[0], name, (u64)n);
 }
 
 /* Our own descriptors are not there for the program. */

@@ -13,6 +13,18 @@
 #include "base/alloc.h"
 #include "process/process.h"
 
+/* What the kernel makes up is not below a root. */
+static bool is_the_hosts(const char *path)
+{
+    static const char *const names[] = {"/proc", "/sys", "/dev"};
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        size_t n = strlen(names[i]);
+        if (!strncmp(path, names[i], n) && (path[n] == '/' || !path[n]))
+            return true;
+    }
+    return false;
+}
+
 /* The host's name of what PATH is below the root. */
 static int below(int root, const char *path, unsigned flags, char out[4096])
 {
@@ -41,32 +53,48 @@ const char *path_own_proc(const char *path)
     return NULL;
 }
 
+/* A name that is to be made, in a folder that is below the root, and is not the host's. */
+static bool path_new(const struct program *p, const char *path, char out[4096])
+{
+    char   dir[4096], name[4096];
+    size_t len = strlen(path);
+    snprintf(dir, sizeof(dir), "%s", path);
+    while (len > 1 && dir[len - 1] == '/')
+        dir[--len] = 0;
+    char *slash = strrchr(dir, '/');
+    snprintf(name, sizeof(name), "%s", slash + 1);
+    *slash = 0;
+    if (!*name || below(p->root_fd, *dir ? dir : "/", 0, out) || !access(path, F_OK))
+        return false;
+    size_t n = strlen(out);
+    snprintf(out + n, 4096 - n, "/%s", name);
+    return true;
+}
+
 int path_find(const struct program *p, const char *path, unsigned flags, char out[4096])
 {
-    char        dir[4096];
     const char *own = flags & PATH_NOFOLLOW ? NULL : path_own_proc(path);
     if (own && !strcmp(own, "exe") && p->exe) {
         snprintf(out, 4096, "%s", p->exe);
         return 0;
     }
-    if (p->root_fd >= 0 && path[0] == '/') {
+    if (p->root_fd >= 0 && path[0] == '/' && !is_the_hosts(path)) {
         int rc = below(p->root_fd, path, flags, out);
         if (!rc)
             return 0;
-        /* A name that is to be made: its folder may be there. */
-        snprintf(dir, sizeof(dir), "%s", path);
-        char *slash = strrchr(dir, '/');
-        if (rc == -ENOENT && slash[1] && slash != dir) {
-            *slash = 0;
-            if (!below(p->root_fd, dir, 0, out) && access(path, F_OK)) {
-                size_t n = strlen(out);
-                snprintf(out + n, 4096 - n, "/%s", slash + 1);
-                return 0;
-            }
-        }
+        if (rc == -ENOENT && path_new(p, path, out))
+            return 0;
     }
     snprintf(out, 4096, "%s", path);
     return 0;
+}
+
+const char *path_inside(const struct program *p, const char *path)
+{
+    size_t len = p->root_path ? strlen(p->root_path) : 0;
+    if (len <= 1 || strncmp(path, p->root_path, len) || (path[len] && path[len] != '/'))
+        return path;
+    return path[len] ? path + len : "/";
 }
 
 int path_get(struct thread *t, gva addr, unsigned flags, char out[4096])

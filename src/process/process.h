@@ -58,9 +58,10 @@ struct program {
     struct mm         mm;
     struct clock     *clock;
     struct options    options;
-    int               root_fd;  /* of options.root, or -1 */
-    char             *exe;      /* the program's absolute path on the host */
-    const char       *exe_name; /* the same as the program knows it: below the root */
+    int               root_fd;   /* of options.root, or -1 */
+    char             *root_path; /* its name, without links, or NULL */
+    char             *exe;       /* the program's absolute path on the host */
+    const char       *exe_name;  /* the same as the program knows it: below the root */
     char            **args;
     pthread_mutex_t   lock; /* guards threads */
     struct thread    *threads;
@@ -135,6 +136,9 @@ int path_get(struct thread *, gva addr, unsigned flags, char out[4096]);
 /* /proc/self/NAME, or by our own pid: NAME; otherwise NULL. */
 const char *path_own_proc(const char *path);
 int         path_find(const struct program *, const char *path, unsigned flags, char out[4096]);
+
+/* The program's name for a path of the host's: below the root, that is left away. */
+const char *path_inside(const struct program *, const char *path);
 
 /* files.c */
 int proc_open(struct thread *, const char *path, int flags); /* -ENOENT: not one of ours */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,7 +51,8 @@ static int open_root(struct program *p, struct err *err)
     cleanup_fd int fd = open(p->options.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, errno, "open the root '%s'", p->options.root);
-    p->root_fd = keep_high(fd);
+    p->root_fd   = keep_high(fd);
+    p->root_path = realpath(p->options.root, NULL);
     return p->root_fd < 0 ? err_errno(err, errno, "keep the root '%s' open", p->options.root) : 0;
 }
 
@@ -84,13 +86,12 @@ static int create(struct program **out, const struct options *options, struct er
 
 static void name_program(struct program *p, const char *path)
 {
-    cleanup_free char *root = p->options.root ? realpath(p->options.root, NULL) : NULL;
-    size_t             len  = root ? strlen(root) : 0;
-    p->exe                  = realpath(path, NULL);
+    p->exe = realpath(path, NULL);
     if (!p->exe)
         p->exe = xstrdup(path);
-    bool inside = len > 1 && !strncmp(p->exe, root, len) && p->exe[len] == '/';
-    p->exe_name = p->exe + (inside ? len : 0);
+    p->exe_name       = path_inside(p, p->exe);
+    const char *slash = strrchr(path, '/');
+    prctl(PR_SET_NAME, slash ? slash + 1 : path);
 }
 
 static int open_program(struct program *p, const char *path, struct err *err)
@@ -191,7 +192,7 @@ static int exec_foreign(struct thread *t, const char *path, char **argv, char **
     list[n++] = control;
     if (o->root) {
         list[n++] = (char *)"--root";
-        list[n++] = (char *)o->root;
+        list[n++] = t->program->root_path ? t->program->root_path : (char *)o->root;
     }
     list[n++] = (char *)"--argv0";
     list[n++] = argv[0] ? argv[0] : (char *)"";
