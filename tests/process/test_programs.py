@@ -59,6 +59,14 @@ def test_vectors(tmp_path, engine, vlen):
     assert run(USER, *options, "--vlen", 64, program)[0] == 125
 
 
+@pytest.mark.parametrize("engine", ["interp", "jit"])
+def test_storm(tmp_path, engine):
+    """Everything that interrupts everything else, from ten threads."""
+    options = ["--interp"] if engine == "interp" else []
+    seconds = 10 if os.environ.get("GUISE_LONG") else 1
+    assert run(USER, *options, build(tmp_path, CROSS, "storm", "-static"), seconds) == (0, "ok\n", "")
+
+
 def test_what_is_no_program(tmp_path):
     text = tmp_path / "text"
     text.write_text("no program\n" * 100)
