@@ -1,5 +1,6 @@
 /* process/user.c - guise-user: runs one program of riscv64 in place, for binfmt_misc and shells. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,9 @@ int guise_user_main(int argc, char **argv)
     struct options o   = {.exec_fd = -1, .vlen = RV64_VLEN, .vector_control = VECTORS_ON};
     struct err     err = {0};
     char         **w   = argv + 1;
+    /* Large and mostly empty things of threads are the kernel's fresh pages again each time;
+     * otherwise the library keeps what was freed, and clears all of it for the next. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     if (getauxval(AT_FLAGS) & 1 && argc > 2)
         return told(from_kernel(argv, &err), &err);
     while (*w && (*w)[0] == '-') {

@@ -87,9 +87,11 @@ void rv64_enter_space(struct rv64_hart *h)
 void rv64_spaces_init(struct rv64_hart *h)
 {
     memset(h->itlb_m, 0xff, sizeof(h->itlb_m));
-    memset(&h->tlb_m, 0xff, sizeof(h->tlb_m));
+    if (!h->config.user) /* a program sees its memory as a user, always */
+        memset(&h->tlb_m, 0xff, sizeof(h->tlb_m));
     for (struct space *s = h->spaces; s < h->spaces + SPACES; s++) {
-        memset(s->tlb_used, true, sizeof(s->tlb_used));
+        for (unsigned v = 0; v < VIEW_M; v++)
+            s->tlb_used[v] = v == VIEW_U || !h->config.user;
         s->satp = ~0ull;
     }
     rv64_enter_space(h);
