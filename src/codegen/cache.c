@@ -35,7 +35,7 @@ int code_cache_create(struct code_cache **out, const struct code_frame *frame, u
     k->frame             = *frame;
     k->size              = (u32)ALIGN_UP(bytes, 4096);
     k->rw = k->rx = MAP_FAILED;
-    int rc        = host_supported(err);
+    int rc        = host_supported(frame, err);
     if (!rc)
         rc = map_twice(k, err);
     if (rc) {

@@ -122,7 +122,7 @@ static struct code_cache *make_cache(u64 bytes)
                            .help            = test_help};
     for (unsigned i = 0; i < N_VARS; i++)
         f.vars[i] =
-            (struct code_var){(i32)(8 * i), i >= 3 && i < 3 + CODE_SEATS ? (i8)(i - 3) : -1};
+            (struct code_var){(i32)(8 * i), i >= 3 && i < 3 + CODE_SEATS ? (i8)(i - 3) : -1, false};
     struct code_cache *k;
     assert_int_equal(code_cache_create(&k, &f, bytes, NULL), 0);
     return k;
@@ -244,13 +244,13 @@ static void random_region(struct code *c)
 
 static void compare(struct code_cache *k, struct code *c, u32 round)
 {
-    static u8               mem[2][MEM];
-    static struct code_jump jumps[1 << JUMP_BITS];
-    static struct code_page pages[512];
-    u64                     vars[N_VARS];
-    struct state            s = {.jumps = jumps, .pages = pages, .mem = mem[0], .count = 40};
-    struct code_eval        e = {
-               .vars = vars, .count = 40, .load = eval_load, .store = eval_store, .ctx = mem[1]};
+    static _Alignas(4096) u8 mem[2][MEM];
+    static struct code_jump  jumps[1 << JUMP_BITS];
+    static struct code_page  pages[512];
+    u64                      vars[N_VARS];
+    struct state             s = {.jumps = jumps, .pages = pages, .mem = mem[0], .count = 40};
+    struct code_eval         e = {
+                .vars = vars, .count = 40, .load = eval_load, .store = eval_store, .ctx = mem[1]};
     struct code_fn fn;
     memset(jumps, 0xff, sizeof(jumps));
     map_pages(&s);

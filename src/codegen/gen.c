@@ -586,7 +586,9 @@ int gen_region(struct code *c, struct code_fn *out)
     }
     f->n_sites = k->sites.n - sites;
     *out       = (struct code_fn){.entry = k->rx + f->from, .number = fn, .bytes = f->to - f->from};
-    k->used    = f->to;
+    host_made(k, f->from, f->to);
+    host_made(k, k->cold_used, g.e.at);
+    k->used      = f->to;
     k->cold_used = g.e.at;
     return 0;
 }

@@ -106,19 +106,19 @@ void         gen_preserve(struct gen *, unsigned var); /* it changes: who needs 
 
 /* --- the back end --- */
 /* Registers are numbered as the host does; floating-point ones from HOST_FP on. */
-enum {
-    HOST_TEMPS     = 4,
-    HOST_SEATS     = CODE_SEATS,
-    HOST_FP        = 16,
-    HOST_FP_PLACES = 12,
-    HOST_WINDOW    = 15
-};
+#ifdef __aarch64__
+enum { HOST_TEMPS = 6 };
+#else
+enum { HOST_TEMPS = 4 };
+#endif
+enum { HOST_SEATS = CODE_SEATS, HOST_FP = 16, HOST_FP_PLACES = 12, HOST_WINDOW = 15 };
 extern const u8 host_temps[HOST_TEMPS], host_seats[HOST_SEATS];
 extern const u8 host_fp_temps[HOST_TEMPS], host_fp_places[HOST_FP_PLACES];
 
-int  host_supported(struct err *err);
+int  host_supported(const struct code_frame *, struct err *err);
 void host_trampolines(struct code_cache *);
 void host_patch_jump(struct code_cache *, u32 at, u32 to);
+void host_made(struct code_cache *, u32 from, u32 to); /* this code is about to be run */
 void host_move(struct gen *, u8 dst, struct loc src);
 void host_store_home(struct gen *, i32 off, struct loc src); /* may need no temporary */
 void host_op(struct gen *, u32 index);                       /* any op but those of gen.c */

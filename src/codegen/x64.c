@@ -3,6 +3,7 @@
  * rbp is the state, r14 the count, r15 the window's base; rax, rcx, rdx, r13 are temporaries,
  * the others hold variables. The stack is only the trampolines'. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#ifdef __x86_64__
 #include <string.h>
 #include <ucontext.h>
 
@@ -12,8 +13,9 @@
 const u8 host_temps[HOST_TEMPS] = {RAX, RCX, RDX, R13};
 const u8 host_seats[HOST_SEATS] = {RBX, RSI, RDI, R8, R9, R10, R11, R12};
 
-int host_supported(struct err *err)
+int host_supported(const struct code_frame *f, struct err *err)
 {
+    (void)f;
     if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
         __builtin_cpu_supports("popcnt"))
         return 0;
@@ -702,6 +704,14 @@ void host_stubs(struct gen *g)
     }
 }
 
+/* Caches of instructions see what was written. */
+void host_made(struct code_cache *k, u32 from, u32 to)
+{
+    (void)k;
+    (void)from;
+    (void)to;
+}
+
 void host_patch_jump(struct code_cache *k, u32 where, u32 to)
 {
     u32 rel = to - (where + 4);
@@ -837,3 +847,4 @@ void host_trampolines(struct code_cache *k)
     assert(!e.full);
     k->used = ALIGN_UP(e.at, 64u);
 }
+#endif

@@ -3,6 +3,7 @@
  * The result comes to be in rax. What the straight path does not do (no entry in the table, an
  * address that is not aligned) is the client's, by help. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#ifdef __x86_64__
 #include "codegen/x64.h"
 
 #define RESULT RAX
@@ -132,3 +133,4 @@ void x64_atomic(struct gen *g, u32 index, const struct ir *i)
     if (g->v[index].left)
         gen_is_in(g, index, RESULT);
 }
+#endif

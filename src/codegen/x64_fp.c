@@ -3,6 +3,7 @@
  * The upper half of a single stays what it was in the first operand, all ones, so results are
  * boxed without work. Moves that may be needed stand before any jump to a stub. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#ifdef __x86_64__
 #include "codegen/x64.h"
 
 enum { XMM = HOST_FP };
@@ -446,3 +447,4 @@ void x64_fp_op(struct gen *g, u32 index)
         [IR_FEXPECT] = do_expect,  [IR_FQUIETLE] = do_quiet};
     ops[g->c->ir[index].op](g, index, &g->c->ir[index]);
 }
+#endif

@@ -3,6 +3,7 @@
  * A check stands right before its access; what may move values stands before the check, so that
  * a stub finds everybody where the straight path has them. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#ifdef __x86_64__
 #include "base/alloc.h"
 #include "codegen/x64.h"
 
@@ -263,3 +264,4 @@ void x64_peek(struct gen *g, u32 index, const struct ir *i)
     u8 dst = gen_target(g, index, NO_REG);
     x_rm(&g->e, forms[i->type].load, dst, at(RBP, (i32)i->imm));
 }
+#endif
