@@ -22,6 +22,8 @@ const struct option_row run_options[] = {
     {"name", 0, "NAME", "its name; otherwise one is made up", set_text, OPT_SPEC(name)},
     {"rm", 0, NULL, "remove it when it has ended", set_flag, OPT_SPEC(auto_remove)},
     {"cpus", 0, "N", "number of CPUs (1)", set_number, OPT_SPEC(cpus)},
+    {"jit", 0, "WORDS", "for tests of the translator: flush, small, plain, joined by commas",
+     set_text, OPT_SPEC(jit)},
     {"vlen", 0, "BITS", "length of a vector register: 128, 256, or 0 for no vectors (128)",
      set_number, OPT_SPEC(vlen)},
     {"memory", 'm', "SIZE", "memory: 512M, 2g or bytes (512M)", set_size, OPT_SPEC(memory_bytes)},

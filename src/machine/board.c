@@ -108,6 +108,7 @@ static int add_harts(struct machine *m, struct err *err)
             .hart_id = i,
             .sbi     = m->firmware == FIRMWARE_BUILTIN,
             .jit     = m->jit,
+            .hard    = m->instance.spec->jit,
             .alone   = m->n_harts == 1,
             .vlen    = m->instance.spec->vlen,
             .tohost  = m->tohost,

@@ -177,6 +177,10 @@ static char **words(const struct spec *spec)
     strings_add(&list, "guise-user");
     if (spec->engine && !strcmp(spec->engine, "interp"))
         strings_add(&list, "--interp");
+    if (spec->jit) {
+        strings_add(&list, "--jit");
+        strings_add(&list, spec->jit);
+    }
     if (spec->vlen != RV64_VLEN) {
         snprintf(vlen, sizeof(vlen), "%u", spec->vlen);
         strings_add(&list, "--vlen");

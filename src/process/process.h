@@ -50,6 +50,7 @@ struct options {
     int         exec_fd;        /* the program, already open; -1: open the path */
     bool        strace;         /* each system call to stderr */
     bool        interp;         /* the interpreter instead of the translator */
+    const char *hard;           /* conditions for the translator; see rv64_config */
     unsigned    vlen;           /* bits of a vector register; 0: there are none */
     u32         vector_control; /* as for prctl */
 };

@@ -176,7 +176,7 @@ static u64 count(char **list)
 static int exec_foreign(struct thread *t, const char *path, char **argv, char **envp)
 {
     const struct options *o    = &t->program->options;
-    cleanup_free char   **list = xalloc((count(argv) + 14) * sizeof(char *));
+    cleanup_free char   **list = xalloc((count(argv) + 16) * sizeof(char *));
     char                  vlen[16], control[16];
     u64                   n = 0;
     list[n++]               = (char *)"guise-user";
@@ -184,6 +184,10 @@ static int exec_foreign(struct thread *t, const char *path, char **argv, char **
         list[n++] = (char *)"--strace";
     if (o->interp)
         list[n++] = (char *)"--interp";
+    if (o->hard) {
+        list[n++] = (char *)"--jit";
+        list[n++] = (char *)o->hard;
+    }
     snprintf(vlen, sizeof(vlen), "%u", o->vlen);
     list[n++] = (char *)"--vlen";
     list[n++] = vlen;

@@ -16,10 +16,12 @@ enum { HOST_STACK = 1 << 20 };
 struct thread *thread_new(struct program *p, struct err *err)
 {
     struct thread     *t      = xnew(struct thread);
-    struct rv64_config config = {
-        .jit = !p->options.interp, .user = &p->mm.user, .vlen = p->options.vlen};
-    t->program = p;
-    t->actions = p->actions;
+    struct rv64_config config = {.jit  = !p->options.interp,
+                                 .hard = p->options.hard,
+                                 .user = &p->mm.user,
+                                 .vlen = p->options.vlen};
+    t->program                = p;
+    t->actions                = p->actions;
     if (rv64_create(&t->v, &config, NULL, NULL, p->clock, err)) {
         free(t);
         return NULL;

@@ -20,6 +20,7 @@ static int usage(FILE *to, int status)
           "      --argv0 NAME the program's own name for itself\n"
           "      --strace     tell each system call\n"
           "      --interp     interpret, do not translate\n"
+          "      --jit WORDS  for tests of the translator: flush, small, plain, joined by commas\n"
           "      --vlen BITS  length of a vector register: 128, 256, or 0 for none (128)\n"
           "      --vectors N  what PR_RISCV_V_GET_CONTROL shall say (2: on)\n",
           to);
@@ -59,6 +60,8 @@ static int take(struct options *o, char **w)
         return o->root = w[1], 2;
     else if (w[1] && !strcmp(w[0], "--argv0"))
         return o->argv0 = w[1], 2;
+    else if (w[1] && !strcmp(w[0], "--jit"))
+        return o->hard = w[1], 2;
     else if (w[1] && !strcmp(w[0], "--vlen"))
         return take_vlen(o, w[1]);
     else if (w[1] && !strcmp(w[0], "--vectors"))

@@ -16,7 +16,7 @@
 #include "memory/ram.h"
 #include "rv64/words.h"
 
-enum { CODE_BYTES = 64 << 20, STRETCH = 20000 };
+enum { CODE_BYTES = 64 << 20, SMALL_BYTES = 96 << 10, STRETCH = 20000 };
 
 static void *state_of(struct rv64_hart *h)
 {
@@ -159,6 +159,24 @@ void rv64_jit_dirtied(struct rv64_hart *h)
         atomic_store(&h->jit->dirty, true);
 }
 
+/* The words of rv64_config.hard. */
+static int harden(struct rv64_jit *j, const char *words, struct err *err)
+{
+    j->bytes = CODE_BYTES;
+    for (const char *w = words; w && *w; w += strcspn(w, ","), w += *w == ',') {
+        size_t n = strcspn(w, ",");
+        if (n == 5 && !strncmp(w, "flush", n))
+            j->flushes = true;
+        else if (n == 5 && !strncmp(w, "plain", n))
+            j->plain = true;
+        else if (n == 5 && !strncmp(w, "small", n))
+            j->bytes = SMALL_BYTES;
+        else
+            return err_set(err, EINVAL, "--jit %s: the words are flush, small, plain", words);
+    }
+    return 0;
+}
+
 int rv64_jit_create(struct rv64_hart *h, struct err *err)
 {
     struct code_frame frame;
@@ -166,15 +184,19 @@ int rv64_jit_create(struct rv64_hart *h, struct err *err)
     if (!j)
         return err_set(err, ENOMEM, "no memory for the translator");
     describe(h, &frame);
+    int rc     = harden(j, h->config.hard, err);
     j->regions = try_alloc_large(REGIONS * sizeof(*j->regions));
-    int rc     = j->regions ? code_cache_create(&j->cache, &frame, CODE_BYTES, err)
-                            : err_set(err, ENOMEM, "no memory for the translator's regions");
+    if (!rc && !j->regions)
+        rc = err_set(err, ENOMEM, "no memory for the translator's regions");
+    if (!rc)
+        rc = code_cache_create(&j->cache, &frame, j->bytes, err);
     if (rc) {
         free_large(j->regions, REGIONS * sizeof(*j->regions));
         free_large(j, sizeof(*j));
         return rc;
     }
-    j->code        = code_create(j->cache);
+    j->code = code_create(j->cache);
+    code_optimise(j->code, !j->plain);
     j->translation = rv64_translation_create();
     h->jit         = j;
     rv64_pages_watch(h);
@@ -189,9 +211,11 @@ int rv64_jit_renew(struct rv64_hart *h, struct err *err)
     code_destroy(h->jit->code);
     code_cache_destroy(h->jit->cache);
     h->jit->code = NULL;
-    int rc       = code_cache_create(&h->jit->cache, &frame, CODE_BYTES, err);
+    int rc       = code_cache_create(&h->jit->cache, &frame, h->jit->bytes, err);
     if (!rc)
         h->jit->code = code_create(h->jit->cache);
+    if (!rc)
+        code_optimise(h->jit->code, !h->jit->plain);
     return rc;
 }
 
@@ -400,7 +424,7 @@ static struct region *make(struct rv64_hart *h, enum region_fp fp, gpa pa, const
     if (j->n_regions == REGIONS)
         rv64_jit_flush(h);
     int rc = rv64_translate(h, &made, page);
-    if (rc == -ENOSPC && code_cache_used(j->cache) > CODE_BYTES / 2) {
+    if (rc == -ENOSPC && code_cache_used(j->cache) > j->bytes / 3) {
         rv64_jit_flush(h);
         rc = rv64_translate(h, &made, page);
     }
@@ -516,6 +540,10 @@ void rv64_jit_run(struct rv64_hart *h)
         if (unlikely(h->jit->epoch != h->epoch)) {
             obey_fence(h);
             way = (struct way){.link = CODE_NO_LINK};
+        }
+        if (unlikely(h->jit->flushes)) {
+            rv64_jit_flush(h);
+            way.link = CODE_NO_LINK;
         }
         const void *entry = follow(h, &way);
         bool        step  = way.step;

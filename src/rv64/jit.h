@@ -85,6 +85,9 @@ struct translation;
 
 struct rv64_jit {
     struct translation *translation; /* room for translate.c */
+    u64                 bytes;       /* of the cache */
+    bool                flushes;     /* rv64_config.hard */
+    bool                plain;
     struct code_cache  *cache;
     struct code        *code;
     struct region      *hash[JIT_HASH];

@@ -41,8 +41,11 @@ struct rv64_user {
 };
 
 struct rv64_config {
-    unsigned                hart_id;
-    bool                    jit;   /* translated code, else the interpreter */
+    unsigned    hart_id;
+    bool        jit;  /* translated code, else the interpreter */
+    const char *hard; /* jit under hard conditions, for tests: words of "flush" (all code
+                         goes after each region), "small" (a cache of a few pages),
+                         "plain" (no optimiser), with commas; NULL: none */
     bool                    alone; /* no other hart writes to this memory */
     unsigned                vlen;  /* bits of a vector register, 128 or 256; 0: no vectors */
     const struct rv64_user *user;  /* NULL: a machine; else ram and bus are NULL */

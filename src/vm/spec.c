@@ -78,6 +78,7 @@ static const struct row spec_rows[] = {
     ROW(struct spec, "guise.interactive", FLAG, interactive),
     ROW(struct spec, "guise.autoRemove", FLAG, auto_remove),
     ROW(struct spec, "guise.cpus", NUMBER, cpus),
+    ROW(struct spec, "guise.jit", TEXT, jit),
     ROW(struct spec, "guise.vlen", NUMBER, vlen),
     ROW(struct spec, "linux.resources.memory.limit", NUMBER_64, memory_bytes),
     ROW(struct spec, "vm.kernel.path", TEXT, kernel),

@@ -42,6 +42,7 @@ struct spec {
     char **env;      /* "NAME=VALUE" */
 
     unsigned cpus; /* 1.. */
+    char    *jit;  /* hard conditions for the translator; see rv64_config */
     unsigned vlen; /* bits of a vector register; 0: there are none */
     u64      memory_bytes;
     bool     tty, interactive, auto_remove;

@@ -163,9 +163,9 @@ static bool all(bool out, void *p, size_t len)
     return true;
 }
 
-static void set_up(bool jit)
+static void set_up(bool jit, const char *hard)
 {
-    struct rv64_config config = {.jit = jit, .reset = TRAPS, .vlen = 8 * DIFF_VLENB};
+    struct rv64_config config = {.jit = jit, .hard = hard, .reset = TRAPS, .vlen = 8 * DIFF_VLENB};
     struct err         err    = {0};
     struct loop       *loop;
     struct bus        *bus;
@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 {
     struct diff_case  c;
     struct diff_reply r;
-    set_up(argc > 1 && !strcmp(argv[1], "jit"));
+    set_up(argc > 1 && !strcmp(argv[1], "jit"), argc > 2 ? argv[2] : NULL);
     while (all(false, &c, sizeof(c))) {
         if (!run_both(&c, &r) || !all(true, &r, sizeof(r)))
             return 1;

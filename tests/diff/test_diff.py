@@ -34,7 +34,7 @@ def tools():
 def run(tools, *options, tested=None, engine="interp"):
     diff, ours, probe = tools
     done = subprocess.run([diff, *map(str, options), str(QEMU), "-cpu", CPU, probe, "--",
-                           *(tested or [ours, engine])], capture_output=True, text=True, timeout=120)
+                           *(tested or [ours, *engine.split()])], capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -53,7 +53,7 @@ def test_pairs_done_in_one_piece(tools, engine):
     assert status == 0, f"seed {day}\n{said}"
 
 
-@pytest.mark.parametrize("engine", ["interp", "jit"])
+@pytest.mark.parametrize("engine", ["interp", "jit", "jit plain", "jit small,flush"])
 def test_runs_of_instructions(tools, engine):
     """What one leaves in a register, the next ones find: also across branches."""
     day = int(time.time()) // 86400

@@ -35,10 +35,10 @@ def build(tmp_path_factory):
     return one
 
 
-@pytest.mark.parametrize("engine", ["interp", "jit"])
+@pytest.mark.parametrize("engine", ["interp", "jit", "jit --jit flush", "jit --jit small,plain"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_guise(guise, build, name, engine):
-    done = guise.run("run", "--engine", engine, "--firmware", "none", "-m", "16m", "--cpus", "2",
+    done = guise.run("run", "--engine", *engine.split(), "--firmware", "none", "-m", "16m", "--cpus", "2",
                      build(name), timeout=60)
     assert not re.search(r"^no .* here$", done.stdout, re.M), "a test was left out"
     assert done.stdout.replace("\r", "").endswith("PASS\n") and done.returncode == 0, done
