@@ -34,13 +34,16 @@ def run(*words, timeout=40):
     return done.returncode, done.stdout, done.stderr
 
 
+ENGINES = {"interp": ["--interp"], "jit": [], "small": ["--jit", "small,plain"]}
+
+
 @pytest.mark.parametrize("how", ["static", "dynamic"])
-@pytest.mark.parametrize("engine", ["interp", "jit"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["files", "signals", "threads"])
 def test_as_native(tmp_path, name, engine, how):
     flags = ["-static"] if how == "static" else []
     native = run(build(tmp_path, "gcc", name))
-    options = (["--interp"] if engine == "interp" else []) + \
+    options = ENGINES[engine] + \
               (["-L", SYSROOT] if how == "dynamic" else [])
     assert native[0] in (0, 5), native
     assert run(USER, *options, build(tmp_path, CROSS, name, *flags)) == native
