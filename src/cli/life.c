@@ -64,6 +64,25 @@ int verb_resume(struct command *c)
     return for_each_home(c, simple);
 }
 
+int verb_engine(struct command *c)
+{
+    cleanup_json cJSON *args = cJSON_CreateObject();
+    struct err          err  = {0};
+    struct home         h;
+    int                 status = find_home(c, c->words[0], &h);
+    if (status)
+        return status;
+    json_put_str(args, "engine", c->words[1]);
+    int rc = client_ask(h.dir, "engine", args, -1, NULL, &err);
+    explain_silence(&h, rc, &err);
+    if (rc)
+        status = failed(c, &h, &err);
+    else
+        puts(h.record.name);
+    home_done(&h);
+    return status;
+}
+
 /* ---- waiting ---- */
 
 /* Its monitor has closed the connection, or there is none: the record tells, when it does. */

@@ -44,7 +44,7 @@ static int check_kind(const struct kind *const *kinds, const char *name, struct 
     return err_set(err, EINVAL, "there is no kind '%s'; there is: %s", name, known);
 }
 
-static int check_engine(const struct kind *kind, const char *name, struct err *err)
+int check_engine(const struct kind *kind, const char *name, struct err *err)
 {
     char known[160] = "";
     if (!name)

@@ -22,4 +22,7 @@ unsigned choose_all(const struct kind *const *kinds, const struct spec *, struct
 int choose(const struct kind *const *kinds, const struct spec *, struct choice *out,
            struct err *err);
 
+/* -EINVAL: the kind has no engine of this name; NULL is fine. */
+int check_engine(const struct kind *, const char *name, struct err *err);
+
 #endif

@@ -69,6 +69,22 @@ int monitor_pause(struct monitor *m, struct err *err)
     return rc;
 }
 
+int monitor_engine(struct monitor *m, const char *name, struct err *err)
+{
+    int rc = has_ended(m, err);
+    if (!rc)
+        rc = check_engine(m->inst->kind, name, err);
+    if (!rc)
+        rc = instance_engine(m->inst, name, err);
+    if (rc)
+        return rc;
+    free(m->spec->engine);
+    m->spec->engine = xstrdup(name);
+    snprintf(m->home.record.engine, sizeof(m->home.record.engine), "%s", name);
+    note_life(m, "engine");
+    return 0;
+}
+
 int monitor_resume(struct monitor *m, struct err *err)
 {
     int rc = has_ended(m, err);

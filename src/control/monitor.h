@@ -36,6 +36,7 @@ int monitor_spawn(const struct kind *const *kinds, const struct home *, const ch
 /* For control/requests.c: */
 int    monitor_start(struct monitor *, struct err *err);
 int    monitor_pause(struct monitor *, struct err *err);
+int    monitor_engine(struct monitor *, const char *name, struct err *err);
 int    monitor_resume(struct monitor *, struct err *err);
 int    monitor_stop(struct monitor *, struct err *err); /* asks; kills what cannot be asked */
 int    monitor_kill(struct monitor *, int signal, struct err *err);

@@ -36,6 +36,14 @@ static int do_resume(struct request *q, struct err *err)
     return monitor_resume(q->m, err);
 }
 
+static int do_engine(struct request *q, struct err *err)
+{
+    const char *name = json_str(q->args, "engine");
+    if (!name)
+        return err_set(err, EINVAL, "engine: \"engine\" must be its name");
+    return monitor_engine(q->m, name, err);
+}
+
 static int do_stop(struct request *q, struct err *err)
 {
     return monitor_stop(q->m, err);
@@ -99,7 +107,7 @@ static const struct {
 } rows[] = {
     {"state", do_state}, {"start", do_start},   {"pause", do_pause},   {"resume", do_resume},
     {"stop", do_stop},   {"kill", do_kill},     {"save", do_save},     {"stats", do_stats},
-    {"wait", do_wait},   {"attach", do_attach}, {"resize", do_resize},
+    {"wait", do_wait},   {"attach", do_attach}, {"resize", do_resize}, {"engine", do_engine},
 };
 
 static int dispatch(struct request *q, struct err *err)

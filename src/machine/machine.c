@@ -94,6 +94,26 @@ static int machine_pause(struct instance *instance, struct err *err)
     return 0;
 }
 
+static int machine_engine(struct instance *instance, const char *name, struct err *err)
+{
+    struct machine *m   = to_machine(instance);
+    bool            jit = !strcmp(name, "jit");
+    int             rc  = 0;
+    pthread_mutex_lock(&m->lock);
+    bool wanted = m->wish == WISH_RUN;
+    pthread_mutex_unlock(&m->lock);
+    harts_park(m);
+    for (unsigned i = 0; !rc && i < m->n_harts; i++)
+        rc = rv64_use_jit(m->harts[i].vcpu, jit, err);
+    if (!rc)
+        m->jit = jit;
+    for (unsigned i = 0; rc && i < m->n_harts; i++)
+        rv64_use_jit(m->harts[i].vcpu, m->jit, NULL); /* as it was: that is there already */
+    if (wanted)
+        harts_run(m);
+    return rc;
+}
+
 void machine_ended(struct machine *m, int status, const char *why)
 {
     harts_halt(m);
@@ -249,6 +269,7 @@ const struct kind machine_kind = {
     .create  = machine_create,
     .start   = machine_run,
     .pause   = machine_pause,
+    .engine  = machine_engine,
     .resume  = machine_run,
     .stop    = machine_stop,
     .kill    = machine_kill,

@@ -128,7 +128,7 @@ static bool go(struct rv64_hart *h)
         rv64_take_interrupt(h);
     if ((h->tracer && h->tracer->insn) || h->n_watches || h->budget_end - h->icount < EXACT)
         step(h);
-    else if (h->jit)
+    else if (h->translates)
         rv64_jit_run(h);
     else
         rv64_interp(h, false);
@@ -284,6 +284,15 @@ void rv64_set_tohost(struct vcpu *v, gpa addr)
     h->tohost_page      = addr ? addr & PAGE_MASK : ~0ull;
 }
 
+int rv64_use_jit(struct vcpu *v, bool jit, struct err *err)
+{
+    struct rv64_hart *h  = to_hart(v);
+    int               rc = jit && !h->jit ? rv64_jit_create(h, err) : 0;
+    if (!rc)
+        h->translates = jit; /* what was translated stays, and is kept true */
+    return rc;
+}
+
 int rv64_create(struct vcpu **out, const struct rv64_config *config, struct ram *ram,
                 struct bus *bus, struct clock *clock, struct err *err)
 {
@@ -302,7 +311,8 @@ int rv64_create(struct vcpu **out, const struct rv64_config *config, struct ram 
         return err_set(err, ENOMEM, "no memory for the code of hart %u", config->hart_id);
     }
     rv64_reset(&h->vcpu);
-    int rc = config->jit ? rv64_jit_create(h, err) : 0;
+    rv64_pages_subscribe(h);
+    int rc = rv64_use_jit(&h->vcpu, config->jit, err);
     if (rc) {
         hart_destroy(&h->vcpu);
         return rc;

@@ -161,7 +161,9 @@ struct rv64_hart {
     u8            mode;
 
     /* The translator's (jit.c) */
-    struct rv64_jit    *jit;                    /* NULL: the interpreter runs */
+    struct rv64_jit    *jit;                    /* NULL: it was never asked for */
+    bool                translates;             /* it is the engine */
+    bool                told;                   /* of every store to RAM; see jit_pages.c */
     i64                 jit_count, jit_stretch; /* instructions left, of so many */
     struct code_jump   *jit_jumps;
     struct code_context jit_context;

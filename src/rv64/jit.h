@@ -162,6 +162,7 @@ void rv64_jit_drop(struct rv64_hart *, struct region *);
 void rv64_jit_run(struct rv64_hart *); /* as rv64_interp(h, false) */
 
 /* jit_pages.c */
+void rv64_pages_subscribe(struct rv64_hart *); /* when the hart is made */
 void rv64_pages_watch(struct rv64_hart *);
 void rv64_pages_done(struct rv64_hart *);
 void rv64_pages_flush(struct rv64_hart *);

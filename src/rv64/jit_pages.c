@@ -19,22 +19,28 @@ static void wrote(void *ctx, gpa start, u64 len)
         rv64_jit_wrote(h, at);
 }
 
+void rv64_pages_subscribe(struct rv64_hart *h)
+{
+    struct ram_watch watch = {.wrote = wrote, .ctx = h};
+    h->told                = h->config.alone && h->vcpu.ram && ram_count(h->vcpu.ram);
+    if (h->told)
+        ram_subscribe(h->vcpu.ram, &watch);
+}
+
 void rv64_pages_watch(struct rv64_hart *h)
 {
     struct code_pages *p = &h->jit->pages;
     pthread_mutex_init(&p->lock, NULL);
-    if (!h->config.alone || !ram_count(h->vcpu.ram))
+    if (!h->told)
         return;
     const struct ram_range *first = ram_range(h->vcpu.ram, 0);
     const struct ram_range *last  = ram_range(h->vcpu.ram, ram_count(h->vcpu.ram) - 1);
     u64                     n     = (last->base + last->len - first->base) >> PAGE_BITS;
-    struct ram_watch        watch = {.wrote = wrote, .ctx = h};
     p->has_code                   = try_alloc(n, 1);
     if (!p->has_code)
         return;
     p->first = first->base >> PAGE_BITS;
     p->n     = n;
-    ram_subscribe(h->vcpu.ram, &watch);
 }
 
 void rv64_pages_done(struct rv64_hart *h)

@@ -59,6 +59,9 @@ struct rv64_config {
 int rv64_create(struct vcpu **out, const struct rv64_config *, struct ram *, struct bus *,
                 struct clock *, struct err *err);
 
+/* By which engine it goes on; outside run(). -ENOMEM, -ENOTSUP: as before. */
+int rv64_use_jit(struct vcpu *, bool jit, struct err *err);
+
 /* For programs, outside run(). */
 u64 *rv64_x(struct vcpu *); /* x0 to x31 */
 u64 *rv64_f(struct vcpu *);

@@ -70,6 +70,12 @@ int instance_start(struct instance *inst, struct err *err)
     return rc;
 }
 
+int instance_engine(struct instance *inst, const char *name, struct err *err)
+{
+    return inst->kind->engine ? inst->kind->engine(inst, name, err)
+                              : not_offered(inst, "engine", err);
+}
+
 int instance_pause(struct instance *inst, struct err *err)
 {
     enum life to;

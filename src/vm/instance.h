@@ -42,6 +42,7 @@ int              instance_create(struct instance *, struct err *);
 int              instance_load(struct instance *, struct snap *, struct err *);
 int              instance_start(struct instance *, struct err *);
 int              instance_pause(struct instance *, struct err *);
+int              instance_engine(struct instance *, const char *name, struct err *); /* any life */
 int              instance_resume(struct instance *, struct err *);
 int              instance_save(struct instance *, struct snap *, struct err *);
 int              instance_stop(struct instance *, struct err *);

@@ -36,6 +36,7 @@ struct kind {
     int (*save)(struct instance *, struct snap *, struct err *); /* paused only */
     int (*load)(struct instance *, struct snap *,
                 struct err *); /* after create, instead of start */
+    int (*engine)(struct instance *, const char *name, struct err *); /* goes on by this one */
     void (*stats)(struct instance *, struct stats *);
     void (*destroy)(struct instance *); /* also when half created */
 };

@@ -10,7 +10,7 @@ import pytest
 
 from terminal import Terminal
 
-VERBS = ("run create start ps logs attach stop kill pause resume wait stats inspect rm snapshot "
+VERBS = ("run create start ps logs attach stop kill pause resume engine wait stats inspect rm snapshot "
          "restore events binfmt version help").split()
 
 
