@@ -3,6 +3,8 @@
 #ifndef RV64_VECTOR_LOOP_H
 #define RV64_VECTOR_LOOP_H
 
+#include <string.h>
+
 #include "rv64/vector.h"
 
 __extension__ typedef __int128          i128;
@@ -94,6 +96,15 @@ typedef i128 WS64;
 enum { VECTOR_ELEMENTS = 8 * VLENB_MAX };
 static inline void vector_put_mask(const struct vector_op *o, const u8 *is)
 {
+    u64 eight, at = 0;
+    if (!o->mask && !o->start) /* eight bytes of 0 and 1 become the bits of one */
+        for (; at + 8 <= o->vl; at += 8) {
+            memcpy(&eight, is + at, 8);
+            o->d[at / 8] = (u8)(eight * 0x0102040810204080u >> 56);
+        }
+    struct vector_op rest = *o;
+    rest.start            = MAX(o->start, at);
+    o                     = &rest;
     VECTOR_EACH(o, u8 bit = (u8)(1u << (i % 8));
                 o->d[i / 8] = (u8)(is[i] ? o->d[i / 8] | bit : o->d[i / 8] & ~bit));
 }

@@ -237,8 +237,12 @@ bool vector_first(struct rv64_hart *h, u32 w)
         return rv64_illegal(h, w);
     struct access_set s    = prepare(h, w, element_width(w), group_of(h, w));
     u64               step = (u64)s.fields * s.width;
+    bool              plain = s.fields == 1 && !s.mask;
     for (u64 i = h->vstart; i < s.vl; i++) {
-        if (!vector_active(s.mask, i))
+        u64 n = plain ? copy_run(&s, i) : 0;
+        if (n)
+            i += n - 1;
+        if (n || !vector_active(s.mask, i))
             continue;
         if (i && !rv64_may_load(h, s.base + i * step, step)) {
             h->vl = i;

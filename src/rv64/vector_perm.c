@@ -45,12 +45,23 @@ bool vector_logic(struct rv64_hart *h, u32 w)
     return vector_done(h);
 }
 
-/* The next active element from I on whose bit in A is set, or vl. */
-static u64 next_set(const struct vector_op *o, u64 i)
+/* The bits of A that are set and active, from element I (a multiple of 64) on. */
+static u64 set_bits(const struct vector_op *o, u64 i)
 {
-    while (i < o->vl && !(vector_active(o->mask, i) && vector_active(o->a, i)))
-        i++;
-    return i;
+    u64 a, m = ~0ull, left = o->vl - i;
+    memcpy(&a, o->a + i / 8, 8);
+    if (o->mask)
+        memcpy(&m, o->mask + i / 8, 8);
+    return a & m & (left < 64 ? (1ull << left) - 1 : ~0ull);
+}
+
+/* The first active element whose bit in A is set, or vl. */
+static u64 first_set(const struct vector_op *o)
+{
+    for (u64 i = 0; i < o->vl; i += 64)
+        if (set_bits(o, i))
+            return i + (u64)__builtin_ctzll(set_bits(o, i));
+    return o->vl;
 }
 
 bool vector_cpop(struct rv64_hart *h, u32 w)
@@ -60,8 +71,8 @@ bool vector_cpop(struct rv64_hart *h, u32 w)
     if (!vector_ready(h) || h->vstart)
         return rv64_illegal(h, w);
     vector_operands(h, w, &o);
-    for (u64 i = next_set(&o, 0); i < o.vl; i = next_set(&o, i + 1))
-        n++;
+    for (u64 i = 0; i < o.vl; i += 64)
+        n += (u64)__builtin_popcountll(set_bits(&o, i));
     if (vector_vd(w))
         h->x[vector_vd(w)] = n;
     return vector_done(h);
@@ -73,7 +84,7 @@ bool vector_first_set(struct rv64_hart *h, u32 w)
     if (!vector_ready(h) || h->vstart)
         return rv64_illegal(h, w);
     vector_operands(h, w, &o);
-    u64 first = next_set(&o, 0);
+    u64 first = first_set(&o);
     if (vector_vd(w))
         h->x[vector_vd(w)] = first < o.vl ? first : ~0ull;
     return vector_done(h);
@@ -87,7 +98,7 @@ bool vector_set_first(struct rv64_hart *h, u32 w)
     if (!vector_ready(h) || h->vstart || !spares_mask(w) || vector_vd(w) == vector_vs2(w))
         return rv64_illegal(h, w);
     vector_operands(h, w, &o);
-    u64 first = next_set(&o, 0);
+    u64 first = first_set(&o);
     for (u64 i = 0; i < o.vl; i++)
         if (vector_active(o.mask, i))
             put_bit(o.d, i,
