@@ -148,8 +148,10 @@ bool code_called_out(struct code_cache *k, u8 *state)
         code_sync_home(k, state, s->site.fn);
         return false;
     }
+    if (s->light && k->frame.light(state, &s->site))
+        return true;
     code_sync_home(k, state, s->site.fn);
-    if (!k->frame.help(state, &s->site))
+    if (s->light || !k->frame.help(state, &s->site))
         return false;
     sync_back(k, state, s->site.fn);
     memcpy(&ctx->gpr[HOST_WINDOW], state + k->frame.window_base, 8);

@@ -21,7 +21,7 @@ struct fn_record {
 struct site_record {
     struct code_site site;
     u32              at; /* the host instruction that may fault */
-    bool             help;
+    bool             help, light;
     bool             near; /* the first of several: see struct near in host.h */
     u8               align;
     i32              off, lo, hi;

@@ -98,6 +98,9 @@ struct code_frame {
      * variables are at home, and are taken from there again. False: leave.
      */
     bool (*help)(void *state, const struct code_site *);
+    /* LIGHT. It may read and write the homes of variables that the client itself has POKEd before
+     * or will PEEK at behind it; the others' are not up to date. False: leave. */
+    bool (*light)(void *state, const struct code_site *);
 };
 
 struct code_cache;
@@ -145,6 +148,7 @@ bool     code_is_boxed(const struct code *, ir_val); /* surely */
 ir_val   code_peek(struct code *, enum ir_type, i32 off);
 void     code_poke(struct code *, i32 off, ir_val); /* a u64 */
 void     code_help(struct code *, u32 which);
+void     code_light(struct code *, u32 which);
 void     code_fence(struct code *);
 void     code_mark(struct code *, u32 tag); /* of the sites that follow */
 void     code_poll(struct code *, u32 units, u64 cookie);

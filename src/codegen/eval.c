@@ -90,6 +90,7 @@ static bool step(const struct code *c, struct code_eval *e, u64 *v, u32 *at)
     case IR_BLOCK:
     case IR_FENCE:
     case IR_HELP:
+    case IR_LIGHT:
     case IR_PEEK:
     case IR_FEXPECT:
     case IR_POKE: /* not in what is tested so */

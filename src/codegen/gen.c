@@ -389,6 +389,7 @@ u32 gen_site(struct gen *g, const struct ir *i, bool help)
     s->site.store              = i->op != IR_LOAD && i->op != IR_ALOAD;
     s->at                      = g->e.at;
     s->help                    = help;
+    s->light                   = i->op == IR_LIGHT;
     note_near(g, i, s);
     return number;
 }

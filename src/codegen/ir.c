@@ -349,6 +349,11 @@ void code_help(struct code *c, u32 which)
     memset(c->cur, 0xff, sizeof(c->cur));
 }
 
+void code_light(struct code *c, u32 which)
+{
+    add(c, (struct ir){.op = IR_LIGHT, .tag = c->tag, .imm = which});
+}
+
 void code_fence(struct code *c)
 {
     add(c, (struct ir){.op = IR_FENCE});

@@ -517,6 +517,7 @@ void host_op(struct gen *g, u32 index)
             x64_store(g, i);
             break;
         case IR_HELP:
+        case IR_LIGHT:
             x64_call_out(g, gen_site(g, i, true));
             break;
         case IR_POKE:

@@ -146,6 +146,8 @@ static void find_singles(struct translation *t)
     u32 used = 0, others = 0;
     for (u32 k = 0; k < t->n; k++) {
         const struct insn *i = &t->insns[k];
+        if (i->legal && i->row == INSN_vfmv_f_s)
+            others |= 1u << i->op.rd;
         if (!i->legal || !i->fp)
             continue;
         if (reads_singles(i))

@@ -111,6 +111,26 @@ static bool do_help(void *state, const struct code_site *s)
     return rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
 }
 
+/* A vector instruction. Its function may not return, when a program's memory is gone. */
+static bool do_light(void *state, const struct code_site *s)
+{
+    struct rv64_hart    *h = hart_of(state);
+    const struct helped *d = &h->jit->helped[s->what];
+    h->pc                  = pc_of(h, s);
+    h->jit->light          = s;
+    bool done              = rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
+    h->jit->light          = NULL;
+    return done;
+}
+
+void rv64_jit_abandoned(struct rv64_hart *h)
+{
+    if (h->jit && h->jit->light)
+        code_sync_home(h->jit->cache, state_of(h), h->jit->light->fn);
+    if (h->jit)
+        h->jit->light = NULL;
+}
+
 /* A program touched what is not there, in translated code. */
 bool rv64_jit_fault(struct rv64_hart *h, void *ucontext, gva addr)
 {
@@ -143,7 +163,8 @@ static void describe(const struct rv64_hart *h, struct code_frame *f)
                              .page_bits   = PAGE_BITS,
                              .page_index_bits = 12,
                              .access          = do_access,
-                             .help            = do_help};
+                             .help            = do_help,
+                             .light           = do_light};
     _Static_assert(TLB_SIZE == 4096, "page_index_bits");
     for (unsigned i = 0; i < 32; i++) {
         f->vars[i]          = (struct code_var){STATE_OFF(x[0]) + 8 * (i32)i, -1, false};

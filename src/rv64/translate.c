@@ -423,6 +423,30 @@ static void do_fflags(struct translation *t)
     set_x(t, (u8)bits(t->i->word, 11, 7), was);
 }
 
+/* Its function finds operands at home, and leaves the result there; vectors are nowhere else. The
+ * letters are format.def's. */
+static void vector_row(struct translation *t)
+{
+    const struct op *op   = &t->i->op;
+    const char      *text = rv64_formats[rv64_rows[t->i->row].format].text;
+    bool             rd = strchr(text, 'd') && op->rd, fd = strchr(text, 'E');
+    if (strpbrk(text, "EF") && !code_has_fp()) {
+        code_help(t->c, help_number(t));
+        return;
+    }
+    if (strchr(text, 's') && op->rs1)
+        code_poke(t->c, STATE(x) + 8 * op->rs1, RS1);
+    if (strchr(text, 't') && op->rs2)
+        code_poke(t->c, STATE(x) + 8 * op->rs2, RS2);
+    if (strchr(text, 'F'))
+        code_poke(t->c, STATE(f) + 8 * op->rs1, FBITS(FRS1));
+    code_light(t->c, help_number(t));
+    if (rd)
+        RD(code_peek(t->c, IR_I64, STATE(x) + 8 * op->rd));
+    if (fd)
+        FRD(OF_BITS(code_peek(t->c, IR_I64, STATE(f) + 8 * op->rd)));
+}
+
 static void one(struct translation *t)
 {
     u32 point = code_point(t->c);
@@ -432,6 +456,10 @@ static void one(struct translation *t)
     }
     if (t->r->fp && code_has_fp() && rv64_is_fflags(t->i)) {
         do_fflags(t);
+        return;
+    }
+    if (rv64_is_vector(rv64_rows[t->i->row].format)) {
+        vector_row(t);
         return;
     }
     t->fallback = t->i->fp && !code_has_fp();

@@ -52,7 +52,7 @@ static void build(struct bed *b, bool jit, const u32 *code, unsigned n)
     memcpy(b->user.base + CODE, code, n * 4);
     assert_int_equal(loop_create(&b->loop, NULL), 0);
     assert_int_equal(clock_host_create(&b->clock, b->loop, 0, NULL), 0);
-    struct rv64_config config = {.jit = jit, .user = &b->user, .reset = CODE};
+    struct rv64_config config = {.jit = jit, .user = &b->user, .vlen = 128, .reset = CODE};
     assert_int_equal(rv64_create(&b->v, &config, NULL, NULL, b->clock, NULL), 0);
     running = b->v;
 }
@@ -167,9 +167,84 @@ static void test_boxes(void **unused)
     }
 }
 
+/* A vector access that cannot be made leaves everything as it was before it. */
+static void test_vectors(void **unused)
+{
+    static const u32 code[] = {
+        0xc0027057, /* 1000 vsetivli zero, 4, e8, m1, tu, mu */
+        0x00150513, /* 1004 addi a0, a0, 1 */
+        0x02060407, /* 1008 vle8.v v8, (a2) */
+        0x02068427, /* 100c vse8.v v8, (a3) */
+        0x00000073, /* 1010 ecall */
+    };
+    (void)unused;
+    for (unsigned jit = 0; jit < 2; jit++) {
+        struct bed          b;
+        struct vcpu_exit    e;
+        struct rv64_vectors v;
+        build(&b, jit, code, ARRAY_SIZE(code));
+        u64 *x = rv64_x(b.v);
+        for (unsigned i = 0; i < 2; i++) {
+            x[12]         = i ? RAW : HOLE;
+            x[10]         = 5;
+            *rv64_pc(b.v) = CODE;
+            b.v->ops->run(b.v, 0, &e);
+            assert_int_equal(e.why, VCPU_FAULT);
+            assert_int_equal(e.pc, CODE + 8);
+            assert_int_equal(e.addr, x[12]);
+            assert_int_equal(x[10], 6);
+        }
+        x[12]         = CODE;
+        x[13]         = HOLE - 2;
+        *rv64_pc(b.v) = CODE + 4;
+        b.v->ops->run(b.v, 0, &e);
+        assert_int_equal(e.arg, 15);
+        assert_int_equal(e.addr, HOLE);
+        assert_int_equal(x[10], 7);
+        rv64_get_vectors(b.v, &v);
+        assert_int_equal(v.vstart, 2);
+        x[13] = DATA;
+        b.v->ops->run(b.v, 0, &e);
+        assert_int_equal(e.why, VCPU_SYSCALL);
+        assert_memory_equal(b.user.base + DATA + 2, (u8 *)code + 2, 2);
+        tear_down(&b);
+    }
+}
+
+/* What a vector instruction puts into a register that held singles. */
+static void test_vector_boxes(void **unused)
+{
+    static const u32 code[] = {
+        0x0020f0d3, /* 1000 fadd.s f1, f1, f2 */
+        0x42101157, /* 1004 vfmv.f.s f2, v1 */
+        0xfff50513, /* 1008 addi a0, a0, -1 */
+        0xfe051ae3, /* 100c bnez a0, 1000 */
+        0x00000073, /* 1010 ecall */
+    };
+    struct rv64_vectors v   = {.vl = 1, .vtype = 3 << 3};
+    u64                 two = 0x4000000040000000u;
+    (void)unused;
+    memcpy(v.v + 16, &two, 8);
+    for (unsigned jit = 0; jit < 2; jit++) {
+        struct bed       b;
+        struct vcpu_exit e;
+        build(&b, jit, code, ARRAY_SIZE(code));
+        rv64_set_vectors(b.v, &v);
+        rv64_f(b.v)[1]  = 0xffffffff3f800000u;
+        rv64_f(b.v)[2]  = 0xffffffff40000000u;
+        rv64_x(b.v)[10] = 3;
+        b.v->ops->run(b.v, 0, &e);
+        assert_int_equal(e.why, VCPU_SYSCALL);
+        assert_int_equal(rv64_f(b.v)[2], two);
+        assert_int_equal(rv64_f(b.v)[1], 0xffffffff7fc00000u);
+        tear_down(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_interp), cmocka_unit_test(test_jit),
-                                       cmocka_unit_test(test_boxes)};
+                                       cmocka_unit_test(test_boxes), cmocka_unit_test(test_vectors),
+                                       cmocka_unit_test(test_vector_boxes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,8 +235,8 @@ bool vector_first(struct rv64_hart *h, u32 w)
 {
     if (!plain_ok(h, w))
         return rv64_illegal(h, w);
-    struct access_set s    = prepare(h, w, element_width(w), group_of(h, w));
-    u64               step = (u64)s.fields * s.width;
+    struct access_set s     = prepare(h, w, element_width(w), group_of(h, w));
+    u64               step  = (u64)s.fields * s.width;
     bool              plain = s.fields == 1 && !s.mask;
     for (u64 i = h->vstart; i < s.vl; i++) {
         u64 n = plain ? copy_run(&s, i) : 0;
