@@ -53,6 +53,11 @@ VECTOR_SAME(asub, ROUND((WS)((WS)(S)a - (S)b), 1))
 /* 12.3: only the square of the least does not fit. */
 VECTOR_SAME(smul, CLIP((WS)ROUND((WS)((WS)(S)a *(S)b), BITS - 1), SMIN, SMAX))
 
+/* 11.10, here because gcc 12 makes unsigned products of where a high half is chosen or not. */
+VECTOR_SAME(mulh, ((WS)(S)a * (S)b) >> BITS)
+VECTOR_SAME(mulhu, ((WU)a * b) >> BITS)
+VECTOR_SAME(mulhsu, ((WS)(S)a * (WS)b) >> BITS)
+
 /* 12.4 */
 VECTOR_SAME(ssrl, ROUND(a, b &(BITS - 1)))
 VECTOR_SAME(ssra, ROUND((S)a, b &(BITS - 1)))

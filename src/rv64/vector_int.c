@@ -2,6 +2,7 @@
  *
  * The multiplications go through a type that neither overflows nor is promoted to a signed one. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#define VECTOR_BLEND
 #include "rv64/vector_loop.h"
 
 /* 11.1: sums; 11.5: logic; 11.6: shifts */
@@ -24,9 +25,6 @@ VECTOR_SAME(max, (S)a > (S)b ? a : b)
 
 /* 11.10, 11.13 */
 VECTOR_SAME(mul, 1u * a * b)
-VECTOR_SAME(mulh, ((WS)(S)a * (S)b) >> BITS)
-VECTOR_SAME(mulhu, ((WU)a * b) >> BITS)
-VECTOR_SAME(mulhsu, ((WS)(S)a * (WS)b) >> BITS)
 VECTOR_SAME(macc, 1u * a * b + was)
 VECTOR_SAME(nmsac, was - 1u * a * b)
 VECTOR_SAME(madd, 1u * was * b + a)
@@ -83,7 +81,7 @@ vector_kernels vector_k_sext_vf4 = {NULL, NULL, sext_vf4_32, sext_vf4_64};
 vector_kernels vector_k_sext_vf8 = {NULL, NULL, NULL, sext_vf8_64};
 
 /* 11.4, 11.15: v0 says what is carried in, or which of two is taken. */
-#define IN vector_active(o->carry, i)
+#define IN on[i]
 VECTOR_SAME(adc, a + b + IN)
 VECTOR_SAME(sbc, a - b - IN)
 VECTOR_SAME(merge, IN ? b : a)

@@ -36,23 +36,61 @@ typedef i128 WS64;
 #define VECTOR_FREE _Pragma("GCC ivdep")
 #endif
 
-/* BODY for each active element i of the operation O. */
+/* What follows, for each element i from START up to END. */
+#define VECTOR_ALL(start, end, ...)                                                                \
+    do {                                                                                           \
+        u64 end_ = (end);                                                                          \
+        VECTOR_FREE for (u64 i = (start); i < end_; i++)                                           \
+        {                                                                                          \
+            __VA_ARGS__;                                                                           \
+        }                                                                                          \
+    } while (0)
+
+/* For each active element i of the operation O. */
 #define VECTOR_EACH(o, ...)                                                                        \
     do {                                                                                           \
-        const u8 *m_   = (o)->mask;                                                                \
-        u64       end_ = (o)->vl;                                                                  \
+        const u8 *m_ = (o)->mask;                                                                  \
         if (!m_) {                                                                                 \
-            VECTOR_FREE for (u64 i = (o)->start; i < end_; i++)                                    \
-            {                                                                                      \
-                __VA_ARGS__;                                                                       \
-            }                                                                                      \
+            VECTOR_ALL((o)->start, (o)->vl, __VA_ARGS__);                                          \
         } else {                                                                                   \
-            for (u64 i = (o)->start; i < end_; i++)                                                \
+            for (u64 i = (o)->start, end_ = (o)->vl; i < end_; i++)                                \
                 if (m_[i / 8] >> (i % 8) & 1) {                                                    \
                     __VA_ARGS__;                                                                   \
                 }                                                                                  \
         }                                                                                          \
     } while (0)
+
+enum { VECTOR_ELEMENTS = 8 * VLENB_MAX };
+
+/* The first N bits of a mask as bytes of 0 and 1. */
+static inline void vector_spread(const u8 *mask, u64 n, u8 *out)
+{
+    for (u64 i = 0; i < n; i += 8) {
+        u64 bits = mask[i / 8] * 0x0101010101010101u & 0x8040201008040201u;
+        bits     = ((bits + 0x7f7f7f7f7f7f7f7fu) & 0x8080808080808080u) >> 7;
+        memcpy(out + i, &bits, 8);
+    }
+}
+
+/* d[i] = (D)VALUE for each active element, after GET. A file whose values have no side effects
+ * defines VECTOR_BLEND: then all are computed, and chosen from; on[i] says whether an element is
+ * active, or what it carries. */
+#ifdef VECTOR_BLEND
+#define VECTOR_ON(o)                                                                               \
+    u8 on[VECTOR_ELEMENTS];                                                                        \
+    if ((o)->mask || (o)->carry)                                                                   \
+    vector_spread((o)->mask ? (o)->mask : (o)->carry, (o)->vl, on)
+#define VECTOR_PUT(o, D, get, ...)                                                                 \
+    do {                                                                                           \
+        if (!(o)->mask)                                                                            \
+            VECTOR_ALL((o)->start, (o)->vl, get; d[i] = (D)(__VA_ARGS__));                         \
+        else                                                                                       \
+            VECTOR_ALL((o)->start, (o)->vl, get; d[i] = on[i] ? (D)(__VA_ARGS__) : was);           \
+    } while (0)
+#else
+#define VECTOR_ON(o)               (void)0
+#define VECTOR_PUT(o, D, get, ...) VECTOR_EACH(o, get; d[i] = (D)(__VA_ARGS__))
+#endif
 
 /* The kernel name of N bits: d = f(a, b), of types D, A and B. WHAT sees was (the old element of
  * the result), a, b, and U, S, WU, WS: SEW's types. */
@@ -68,12 +106,13 @@ typedef i128 WS64;
         const A *pa = (const A *)o->a;                                                             \
         const B *pb = (const B *)o->b;                                                             \
         (void)(U)0, (void)(S)0, (void)(WU)0, (void)(WS)0, (void)BITS;                              \
+        VECTOR_ON(o);                                                                              \
         if (pb) {                                                                                  \
-            VECTOR_EACH(o, D was UNUSED = d[i]; A a UNUSED = pa[i]; B b UNUSED = pb[i];            \
-                        d[i] = (D)(__VA_ARGS__));                                                  \
+            VECTOR_PUT(o, D, D was UNUSED = d[i]; A a UNUSED = pa[i];                              \
+                       B b UNUSED = pb[i], __VA_ARGS__);                                           \
         } else {                                                                                   \
             B b UNUSED = (B)o->x;                                                                  \
-            VECTOR_EACH(o, D was UNUSED = d[i]; A a UNUSED = pa[i]; d[i] = (D)(__VA_ARGS__));      \
+            VECTOR_PUT(o, D, D was UNUSED = d[i]; A a UNUSED = pa[i], __VA_ARGS__);                \
         }                                                                                          \
     }
 
@@ -93,7 +132,6 @@ typedef i128 WS64;
 
 /* Writes the bit of each active element of a mask. The bytes of IS are the results; a whole
  * register group is read before the first bit is written, as the mask may lie in it. */
-enum { VECTOR_ELEMENTS = 8 * VLENB_MAX };
 static inline void vector_put_mask(const struct vector_op *o, const u8 *is)
 {
     u64 eight, at = 0;
@@ -119,18 +157,10 @@ static inline void vector_put_mask(const struct vector_op *o, const u8 *is)
         const u8    *in = o->carry;                                                                \
         (void)(S)0, (void)in;                                                                      \
         if (pb) {                                                                                  \
-            VECTOR_FREE for (u64 i = 0; i < o->vl; i++)                                            \
-            {                                                                                      \
-                U a = pa[i], b = pb[i];                                                            \
-                is[i] = (__VA_ARGS__);                                                             \
-            }                                                                                      \
+            VECTOR_ALL(0, o->vl, U a = pa[i], b = pb[i]; is[i] = (__VA_ARGS__));                   \
         } else {                                                                                   \
             U b = (U)o->x;                                                                         \
-            VECTOR_FREE for (u64 i = 0; i < o->vl; i++)                                            \
-            {                                                                                      \
-                U a   = pa[i];                                                                     \
-                is[i] = (__VA_ARGS__);                                                             \
-            }                                                                                      \
+            VECTOR_ALL(0, o->vl, U a = pa[i]; is[i] = (__VA_ARGS__));                              \
         }                                                                                          \
         vector_put_mask(o, is);                                                                    \
     }
