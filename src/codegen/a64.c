@@ -551,6 +551,7 @@ void host_op(struct gen *g, u32 index)
             store(g, i);
             break;
         case IR_HELP:
+        case IR_LIGHT:
             call_out(g, gen_site(g, i, true));
             break;
         case IR_PEEK:
