@@ -7,6 +7,7 @@
  *                  many instructions), rvc (all 65536 half words), words (random words, for
  *                  what is legal); default all
  *     -i NAME      only instructions whose names begin so      -x NAME   none of these
+ *     -v BITS       of the executors' vector registers, 128 or 256 (default 128)
  *     -k COUNT     give up after so many differences (default 1)
  *
  * Ends with 0 when all agree, 1 when not, 2 when something is broken. */
@@ -225,18 +226,18 @@ static void print_field(const char *name, u64 in, u64 want, u64 have)
 static void print_vectors(const struct diff_vectors *c, const struct diff_vectors *w,
                           const struct diff_vectors *h, unsigned used)
 {
-    char name[16];
+    char name[24];
     print_field("vl", c->vl, w->vl, h->vl);
     print_field("vtype", c->vtype, w->vtype, h->vtype);
     print_field("vstart", c->vstart, w->vstart, h->vstart);
     print_field("vcsr", c->vcsr, w->vcsr, h->vcsr);
-    for (unsigned i = 0; i < sizeof(c->v); i += 8) {
+    for (unsigned i = 0; i < 32 * vlenb; i += 8) {
         u64 a, b, before;
         memcpy(&a, w->v + i, 8);
         memcpy(&b, h->v + i, 8);
         memcpy(&before, c->v + i, 8);
-        snprintf(name, sizeof(name), "v%u.%u", i / DIFF_VLENB, i % DIFF_VLENB / 8);
-        if (used >> (i / DIFF_VLENB) & 1 || a != b)
+        snprintf(name, sizeof(name), "v%u.%u", i / vlenb, i % vlenb / 8);
+        if (used >> (i / vlenb) & 1 || a != b)
             print_field(name, before, a, b);
     }
 }
@@ -572,11 +573,13 @@ int main(int argc, char **argv)
     static struct diff d     = {.most_differences = 1};
     unsigned long      count = 100000;
     const char        *modes = "rows,pairs,runs,rvc,words";
-    for (int o; (o = getopt(argc, argv, "+n:s:m:i:x:k:")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "+n:s:m:i:x:k:v:")) != -1;) {
         if (o == 'n')
             count = strtoul(optarg, NULL, 0);
         else if (o == 's')
             seed = strtoull(optarg, NULL, 0) * 0x9e3779b97f4a7c15u | 1;
+        else if (o == 'v')
+            vlenb = strcmp(optarg, "256") ? 16 : 32;
         else if (o == 'm')
             modes = optarg;
         else if (o == 'i' && d.n_only < FILTERS_MAX)

@@ -2,8 +2,8 @@
  *
  * The two pages that a case can see lie at the same addresses as under Linux, untranslated; a
  * trap goes to M mode, where a breakpoint waits. Each case runs twice, as blocks and instruction
- * by instruction, and must end alike. With the argument jit the blocks are translated; single
- * instructions are always the interpreter's. */
+ * by instruction, and must end alike. Arguments: VLEN, 128 or 256; jit, if the blocks shall be
+ * translated (single instructions are always the interpreter's); how hard (rv64_config.hard). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>
@@ -85,8 +85,8 @@ static void put_vectors(const struct diff_vectors *c)
 {
     static const u8 edge[DIFF_EDGE];
     ram_write(ram, DIFF_DATA + DIFF_PAGE - DIFF_EDGE, edge, sizeof(edge));
-    struct rv64_vectors v = {c->vstart, c->vl, c->vtype, c->vcsr, DIFF_VLENB, {0}};
-    memcpy(v.v, c->v, sizeof(c->v));
+    struct rv64_vectors v = {c->vstart, c->vl, c->vtype, c->vcsr, c->vlenb, {0}};
+    memcpy(v.v, c->v, 32 * c->vlenb);
     rv64_set_vectors(hart, &v);
 }
 
@@ -94,8 +94,8 @@ static void take_vectors(struct diff_vectors *r)
 {
     struct rv64_vectors v;
     rv64_get_vectors(hart, &v);
-    *r = (struct diff_vectors){.vstart = v.vstart, .vl = v.vl, .vtype = v.vtype, .vcsr = v.vcsr};
-    memcpy(r->v, v.v, sizeof(r->v));
+    *r = (struct diff_vectors){v.vstart, v.vl, v.vtype, v.vcsr, v.vlenb, {0}};
+    memcpy(r->v, v.v, 32 * v.vlenb);
 }
 
 enum { BY_STEPS = 100, BY_BLOCKS = 1000000 }; /* near its budget's end a hart goes by steps */
@@ -163,9 +163,9 @@ static bool all(bool out, void *p, size_t len)
     return true;
 }
 
-static void set_up(bool jit, const char *hard)
+static void set_up(unsigned vlen, bool jit, const char *hard)
 {
-    struct rv64_config config = {.jit = jit, .hard = hard, .reset = TRAPS, .vlen = 8 * DIFF_VLENB};
+    struct rv64_config config = {.jit = jit, .hard = hard, .reset = TRAPS, .vlen = vlen};
     struct err         err    = {0};
     struct loop       *loop;
     struct bus        *bus;
@@ -193,7 +193,8 @@ int main(int argc, char **argv)
 {
     struct diff_case  c;
     struct diff_reply r;
-    set_up(argc > 1 && !strcmp(argv[1], "jit"), argc > 2 ? argv[2] : NULL);
+    set_up(argc > 1 && !strcmp(argv[1], "256") ? 256 : 128, argc > 2 && !strcmp(argv[2], "jit"),
+           argc > 3 ? argv[3] : NULL);
     while (all(false, &c, sizeof(c))) {
         if (!run_both(&c, &r) || !all(true, &r, sizeof(r)))
             return 1;

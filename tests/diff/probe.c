@@ -75,14 +75,14 @@ static void put_code(void)
 static void take_vectors(struct diff_vectors *r)
 {
     __asm__ volatile(VECTORS "csrr %0, vstart\ncsrr %1, vl\ncsrr %2, vtype\ncsrr %3, vcsr\n"
-                             "csrw vstart, zero\n"
+                             "csrw vstart, zero\ncsrr %4, vlenb\n"
                              ".option pop"
-                     : "=&r"(r->vstart), "=&r"(r->vl), "=&r"(r->vtype), "=&r"(r->vcsr));
+                     : "=&r"(r->vstart), "=&r"(r->vl), "=&r"(r->vtype), "=&r"(r->vcsr),
+                       "=&r"(r->vlenb));
     __asm__ volatile(VECTORS "vs8r.v v0, (%0)\nvs8r.v v8, (%1)\nvs8r.v v16, (%2)\n"
                              "vs8r.v v24, (%3)\n"
                              ".option pop" ::"r"(r->v),
-                     "r"(r->v + 8 * DIFF_VLENB), "r"(r->v + 16 * DIFF_VLENB),
-                     "r"(r->v + 24 * DIFF_VLENB)
+                     "r"(r->v + 8 * r->vlenb), "r"(r->v + 16 * r->vlenb), "r"(r->v + 24 * r->vlenb)
                      : "memory");
 }
 
@@ -91,8 +91,7 @@ static void put_vectors(const struct diff_vectors *c)
     __asm__ volatile(VECTORS "vl8re8.v v0, (%0)\nvl8re8.v v8, (%1)\nvl8re8.v v16, (%2)\n"
                              "vl8re8.v v24, (%3)\n"
                              ".option pop" ::"r"(c->v),
-                     "r"(c->v + 8 * DIFF_VLENB), "r"(c->v + 16 * DIFF_VLENB),
-                     "r"(c->v + 24 * DIFF_VLENB)
+                     "r"(c->v + 8 * c->vlenb), "r"(c->v + 16 * c->vlenb), "r"(c->v + 24 * c->vlenb)
                      : "memory");
     __asm__ volatile(VECTORS "vsetvl zero, %0, %1\ncsrw vcsr, %2\ncsrw vstart, %3\n"
                              ".option pop" ::"r"(c->vl),

@@ -15,7 +15,7 @@ enum { DIFF_PAGE = 4096, DIFF_BYTES = 128, DIFF_ENTRY = 64 /* words start here i
 enum { DIFF_WORDS = 24 };
 #define DIFF_EBREAK 0x9002u /* c.ebreak */
 
-enum { DIFF_VLENB = 16 };
+enum { DIFF_VLENB = 32 }; /* at most */
 
 /* With vectors, so much of the data's end is zero before a case: what is stored of an element that
  * lies across the end is not for sure. */
@@ -23,6 +23,7 @@ enum { DIFF_EDGE = 256 };
 
 struct diff_vectors {
     uint64_t vstart, vl, vtype, vcsr;
+    uint64_t vlenb; /* bytes of a register: both executors were started so */
     uint8_t  v[32 * DIFF_VLENB];
 };
 

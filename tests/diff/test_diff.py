@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("GUISE_BUILD", ROOT / "build")).resolve()
 GUEST = Path(os.environ.get("GUISE_GUEST", ROOT / "build" / "guest"))
 QEMU = GUEST / "qemu-riscv64-10"
-CPU = ("rv64,v=on,vlen=128,elen=64,zvfh=on,zvbb=on,zfa=on,zfh=on,zba=on,zbb=on,zbs=on,zbc=on,zbkb=on,zicond=on,zacas=on,"
+CPU = ("rv64,v=on,vlen={},elen=64,zvfh=on,zvbb=on,zfa=on,zfh=on,zba=on,zbb=on,zbs=on,zbc=on,zbkb=on,zicond=on,zacas=on,"
        "zicbom=on,zicboz=on,zawrs=off")
 
 
@@ -31,10 +31,10 @@ def tools():
     return names
 
 
-def run(tools, *options, tested=None, engine="interp"):
+def run(tools, *options, tested=None, engine="interp", vlen=128):
     diff, ours, probe = tools
-    done = subprocess.run([diff, *map(str, options), str(QEMU), "-cpu", CPU, probe, "--",
-                           *(tested or [ours, *engine.split()])], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([diff, *map(str, options), "-v", str(vlen), str(QEMU), "-cpu", CPU.format(vlen), probe, "--",
+                           *(tested or [ours, str(vlen), *engine.split()])], capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -44,6 +44,14 @@ def test_each_instruction(tools, engine):
     day = int(time.time()) // 86400
     status, said = run(tools, "-m", "rows", "-n", 250000, "-s", day, engine=engine)
     assert status == 0, f"seed {day}\n{said}"
+
+
+@pytest.mark.parametrize("engine", ["interp", "jit"])
+def test_vectors_of_256_bits(tools, engine):
+    day = int(time.time()) // 86400
+    for mode, count in (("rows", 100000), ("runs", 20000)):
+        status, said = run(tools, "-m", mode, "-n", count, "-s", day, "-i", "v", engine=engine, vlen=256)
+        assert status == 0, f"seed {day}\n{said}"
 
 
 @pytest.mark.parametrize("engine", ["interp", "jit"])

@@ -9,6 +9,8 @@
 #include "random.h"
 #include "rv64/isa.h"
 
+static unsigned vlenb = 16; /* of both executors */
+
 static u64 random_below(u64 n)
 {
     return n ? (rnd() >> 16) % n : 0;
@@ -28,7 +30,7 @@ static int lmul_of(const struct diff_case *c)
 /* VLMAX. */
 static u64 most_elements(unsigned sew, int lmul)
 {
-    u64 n = DIFF_VLENB >> sew;
+    u64 n = vlenb >> sew;
     return lmul < 0 ? n >> -lmul : n << lmul;
 }
 
@@ -64,13 +66,13 @@ static u64 random_element(unsigned width, bool floats)
 static void fill_vectors(struct diff_case *c, bool floats)
 {
     c->vectors = 1;
-    c->vec     = (struct diff_vectors){.vcsr = rnd() & 7};
+    c->vec     = (struct diff_vectors){.vcsr = rnd() & 7, .vlenb = vlenb};
     random_vtype(c);
     for (unsigned r = 0; r < 32; r++) {
         unsigned width = 1u << MIN(sew_of(c) + one_in(3), 3u);
-        for (unsigned i = 0; i < DIFF_VLENB; i += width) {
+        for (unsigned i = 0; i < vlenb; i += width) {
             u64 e = random_element(width, floats && width > 1);
-            memcpy(c->vec.v + r * DIFF_VLENB + i, &e, width);
+            memcpy(c->vec.v + r * vlenb + i, &e, width);
         }
     }
     for (unsigned i = 0; i < 32 && floats && sew_of(c) < 3; i++)
@@ -113,7 +115,7 @@ static void fill_indices(struct diff_case *c, u32 word)
 {
     static const unsigned widths[8] = {1, 0, 0, 0, 0, 2, 4, 8};
     unsigned              width = widths[word >> 12 & 7], vs2 = word >> 20 & 31;
-    for (unsigned i = vs2 * DIFF_VLENB; i + width <= sizeof(c->vec.v); i += width) {
+    for (unsigned i = vs2 * vlenb; i + width <= 32 * vlenb; i += width) {
         u64 to = random_below(120) & ~(one_in(3) ? 0ull : 7ull);
         if (one_in(300))
             to = rnd() >> 40;
@@ -134,7 +136,7 @@ static void aim_vectors(struct diff_case *c, u32 word)
         spot &= ~7ull;
     bool whole = mop == 0 && (word >> 20 & 31) == 8;
     if (whole) /* QEMU 10 dies of one that crosses a page, and of a vstart behind its end */
-        c->vec.vstart = one_in(4) ? random_below(DIFF_VLENB >> 3) : 0;
+        c->vec.vstart = one_in(4) ? random_below(vlenb >> 3) : 0;
     if (one_in(12) && !whole) /* behind the page, or before it, nothing is */
         spot = DIFF_DATA + DIFF_PAGE - random_below(130);
     else if (one_in(40) && !whole)
