@@ -172,6 +172,24 @@ static int operand(char letter, u32 w, i64 imm, gva pc, char *out, size_t room)
     }
 }
 
+/* Vector accesses of segments are called so before the width: vlseg3e32.v. */
+static size_t mnemonic(int row, u32 w, char *out, size_t room)
+{
+    enum rv64_format f = rv64_rows[row].format;
+    unsigned         fields =
+        f == FORMAT_VM1 || f == FORMAT_VMS || f == FORMAT_VMX ? 1 + (unsigned)bits(w, 31, 29) : 1;
+    size_t n = 0;
+    for (const char *s = rv64_rows[row].name; *s && n + 1 < room; s++) {
+        if (fields > 1 && *s == 'e') {
+            n += (size_t)snprintf(out + n, room - n, "seg%u", fields);
+            fields = 1;
+        }
+        if (n + 1 < room)
+            out[n++] = *s == '_' ? '.' : *s;
+    }
+    return MIN(n, room - 1);
+}
+
 unsigned rv64_disassemble(u32 word, gva pc, char *out, size_t room)
 {
     unsigned length = (word & 3) == 3 ? 4 : 2;
@@ -183,9 +201,7 @@ unsigned rv64_disassemble(u32 word, gva pc, char *out, size_t room)
     }
     const struct rv64_format_info *f = &rv64_formats[rv64_rows[row].format];
 
-    size_t n = 0;
-    for (const char *s = rv64_rows[row].name; *s && n + 1 < room; s++)
-        out[n++] = *s == '_' ? '.' : *s;
+    size_t n = mnemonic(row, w, out, room);
     if (*f->text && n + 1 < room)
         out[n++] = ' ';
     out[n < room ? n : room - 1] = 0;

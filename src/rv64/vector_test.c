@@ -248,10 +248,39 @@ static void test_snapshot(void **unused)
     unlink(path);
 }
 
+static void test_text(void **unused)
+{
+    static const struct {
+        u32         word;
+        const char *text;
+    } cases[] = {
+        {VSETVLI_E64_M8, "vsetvli a0,zero,e64,m8,tu,mu"},
+        {VID_V8, "vid.v v8"},
+        {VSE64_V8, "vse64.v v8,(a1)"},
+        {0x44056407, "vluxseg3ei32.v v8,(a0),v0,v0.t"},
+        {0x6a055407, "vlsseg4e16.v v8,(a0),zero"},
+        {0x22855407, "vl2re16.v v8,(a0)"},
+        {0x5c85b457, "vmerge.vim v8,v8,11,v0"},
+        {0xb2855457, "vfmacc.vf v8,fa0,v8"},
+        {0x56f0b457, "vror.vi v8,v15,33"},
+        {0x0287b457, "vadd.vi v8,v8,15"},
+        {0x028fb457, "vadd.vi v8,v8,-1"},
+    };
+    char text[64], tight[8];
+    (void)unused;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_int_equal(rv64_disassemble(cases[i].word, BASE, text, sizeof(text)), 4);
+        assert_string_equal(text, cases[i].text);
+        rv64_disassemble(cases[i].word, BASE, tight, sizeof(tight));
+        assert_true(strlen(tight) < sizeof(tight));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_status), cmocka_unit_test(test_none),
-                                       cmocka_unit_test(test_widths), cmocka_unit_test(test_vstart),
-                                       cmocka_unit_test(test_snapshot)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status),   cmocka_unit_test(test_none),
+        cmocka_unit_test(test_widths),   cmocka_unit_test(test_vstart),
+        cmocka_unit_test(test_snapshot), cmocka_unit_test(test_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
