@@ -135,6 +135,14 @@ static u64 near_page(const struct code_cache *k, const struct code_context *ctx,
     return page->tag == (from >> f->page_bits) << f->page_bits ? page->add : 0;
 }
 
+void code_abandon(const struct code_cache *k, void *state)
+{
+    struct code_context *ctx = (void *)((u8 *)state + k->frame.context);
+    if (ctx->light)
+        code_sync_home(k, state, k->sites.at[ctx->site].site.fn);
+    ctx->light = false;
+}
+
 bool code_called_out(struct code_cache *k, u8 *state)
 {
     struct code_context      *ctx = (void *)(state + k->frame.context);
@@ -148,8 +156,13 @@ bool code_called_out(struct code_cache *k, u8 *state)
         code_sync_home(k, state, s->site.fn);
         return false;
     }
-    if (s->light && k->frame.light(state, &s->site))
-        return true;
+    if (s->light) {
+        ctx->light = true;
+        bool done  = k->frame.light(state, &s->site);
+        ctx->light = false;
+        if (done)
+            return true;
+    }
     code_sync_home(k, state, s->site.fn);
     if (s->light || !k->frame.help(state, &s->site))
         return false;

@@ -45,13 +45,14 @@ struct code_var {
 
 /* What translated code leaves behind when it calls out. The client keeps one in its state. */
 struct code_context {
-    u64 gpr[16], fpr[16];
-    u64 addr, data; /* of an access that calls out; data is also what a load gives back */
-    u64 page;       /* for accesses that lie near the one that called out; 0: each calls out */
-    u32 site;
-    u32 link; /* the exit that was taken; CODE_NO_LINK: one without */
-    u64 host_sp;
-    u64 spill[64];
+    u64  gpr[16], fpr[16];
+    u64  addr, data; /* of an access that calls out; data is also what a load gives back */
+    u64  page;       /* for accesses that lie near the one that called out; 0: each calls out */
+    u32  site;
+    u32  link; /* the exit that was taken; CODE_NO_LINK: one without */
+    u64  host_sp;
+    u64  spill[64];
+    bool light; /* in a function of LIGHT */
 };
 #define CODE_NO_LINK (~0u)
 #define CODE_POLLED  (~1u) /* the kind of a link that POLL left by */
@@ -195,6 +196,8 @@ i64 *code_counter(struct code_context *);
 
 /* Copies what the region of SITE kept in registers home. */
 void code_sync_home(const struct code_cache *, void *state, u32 fn);
+/* The function that is called from code will not return: as code_sync_home. */
+void code_abandon(const struct code_cache *, void *state);
 /* For a handler of SIGSEGV: if a LOAD or STORE of this cache, running on STATE, did it, lets it
  * leave when the handler returns, with variables at home. NULL: none did. */
 const struct code_site *code_fault(struct code_cache *, void *ucontext, void *state);

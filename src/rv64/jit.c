@@ -111,32 +111,24 @@ static bool do_help(void *state, const struct code_site *s)
     return rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
 }
 
-/* A vector instruction. Its function may not return, when a program's memory is gone. */
+/* A vector instruction. */
 static bool do_light(void *state, const struct code_site *s)
 {
     struct rv64_hart    *h = hart_of(state);
     const struct helped *d = &h->jit->helped[s->what];
     h->pc                  = pc_of(h, s);
-    h->jit->light          = s;
-    bool done              = rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
-    h->jit->light          = NULL;
-    return done;
-}
-
-void rv64_jit_abandoned(struct rv64_hart *h)
-{
-    if (h->jit && h->jit->light)
-        code_sync_home(h->jit->cache, state_of(h), h->jit->light->fn);
-    if (h->jit)
-        h->jit->light = NULL;
+    return rv64_row_fns[d->row](h, &d->op, d->raw) || trapped(h, s);
 }
 
 /* A program touched what is not there, in translated code. */
 bool rv64_jit_fault(struct rv64_hart *h, void *ucontext, gva addr)
 {
     const struct code_site *s = h->jit ? code_fault(h->jit->cache, ucontext, state_of(h)) : NULL;
-    if (!s)
+    if (!s) {
+        if (h->jit) /* then a function that it called did: this one does not return */
+            code_abandon(h->jit->cache, state_of(h));
         return false;
+    }
     h->pc = pc_of(h, s);
     rv64_trap(h, s->store ? CAUSE_STORE_PAGE : CAUSE_LOAD_PAGE, addr);
     trapped(h, s);

@@ -103,8 +103,6 @@ struct rv64_jit {
     atomic_bool         dirty;             /* everything may have changed */
     struct jump_space   jumps[SPACES + 1]; /* the last: M mode's */
     u64                 n_flushes, n_forgets;
-
-    const struct code_site *light; /* of the function that runs, if it is one of LIGHT */
 };
 
 /* A row that may change anything: the mode, what addresses mean, who may interrupt. */
@@ -161,8 +159,6 @@ void rv64_jit_forget(struct rv64_hart *, unsigned space); /* where jumps go; SPA
 void rv64_jit_forget_page(struct rv64_hart *, unsigned space, gva page);
 bool rv64_jit_fault(struct rv64_hart *, void *ucontext, gva addr); /* false: not its code */
 void rv64_jit_drop(struct rv64_hart *, struct region *);
-/* A row's function, called by translated code, does not return: registers are made good. */
-void rv64_jit_abandoned(struct rv64_hart *);
 void rv64_jit_run(struct rv64_hart *); /* as rv64_interp(h, false) */
 
 /* jit_pages.c */

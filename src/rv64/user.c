@@ -78,7 +78,6 @@ bool rv64_user_fault(struct vcpu *v, void *ucontext, const void *addr)
         return true;
     if (at >= h->config.user->limit)
         return false;
-    rv64_jit_abandoned(h);
     bool write = ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_ERR] & 2;
     rv64_trap(h, write ? CAUSE_STORE_PAGE : CAUSE_LOAD_PAGE, at);
     __builtin_ia32_ldmxcsr(((ucontext_t *)ucontext)->uc_mcontext.fpregs->mxcsr);
