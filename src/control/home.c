@@ -101,18 +101,31 @@ int home_refresh(struct home *h, struct err *err)
     return record_load(&h->record, h->dir, err);
 }
 
-/* The files, then the folder. Nothing of a kind's is deeper than one level. */
-static int remove_folder(const char *dir, struct err *err)
+/* Nothing of a kind's is deeper than one level. */
+static int remove_files(const char *dir)
 {
     DIR *d = opendir(dir);
     if (!d)
-        return err_errno(err, errno, "remove '%s'", dir);
+        return -errno;
     for (struct dirent *e; (e = readdir(d));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             unlinkat(dirfd(d), e->d_name, 0); /* where this fails, rmdir tells */
     closedir(d);
-    if (rmdir(dir) < 0 && errno != ENOENT)
-        return err_errno(err, errno, "remove '%s'", dir);
+    return 0;
+}
+
+/* The files, then the folder. Who still writes there (a monitor that ends) writes only once more. */
+static int remove_folder(const char *dir, struct err *err)
+{
+    int rc = remove_files(dir);
+    if (rc)
+        return err_errno(err, -rc, "remove '%s'", dir);
+    for (unsigned tries = 0; rmdir(dir) < 0 && errno != ENOENT; tries++) {
+        if (errno != ENOTEMPTY || tries == 20)
+            return err_errno(err, errno, "remove '%s'", dir);
+        usleep(1000);
+        remove_files(dir);
+    }
     return 0;
 }
 
