@@ -114,7 +114,8 @@ static int remove_files(const char *dir)
     return 0;
 }
 
-/* The files, then the folder. Who still writes there (a monitor that ends) writes only once more. */
+/* The files, then the folder. Who still writes there (a monitor that ends) writes only once more.
+ */
 static int remove_folder(const char *dir, struct err *err)
 {
     int rc = remove_files(dir);
