@@ -231,7 +231,9 @@ static u64 fill_auxv(struct stack *s, const struct image *im, u64 *v)
         AT_EXECFN, name,      AT_SECURE, getauxval(AT_SECURE),
         AT_NULL,   0,
     };
+    _Static_assert(sizeof(all) <= AUXV_WORDS * 8, "room for it");
     memcpy(v, all, sizeof(all));
+    memcpy(s->t->program->auxv, all, sizeof(all));
     return ARRAY_SIZE(all);
 }
 

@@ -55,6 +55,8 @@ struct options {
     u32         vector_control; /* as for prctl */
 };
 
+enum { AUXV_WORDS = 40 };
+
 struct program {
     struct mm         mm;
     struct clock     *clock;
@@ -67,7 +69,9 @@ struct program {
     pthread_mutex_t   lock; /* guards threads */
     struct thread    *threads;
     struct sig_action actions[SIGNALS + 1];
-    atomic_ullong     unknown; /* system calls that were not there */
+    atomic_ullong     unknown;          /* system calls that were not there */
+    atomic_bool       dying;            /* its threads stand still */
+    u64               auxv[AUXV_WORDS]; /* as the program got it */
 };
 
 struct thread {
@@ -81,7 +85,9 @@ struct thread {
     gva                clear_tid;
     gva                robust_list;
     u32                vector_control; /* of prctl(PR_RISCV_V_SET_CONTROL) */
-    bool               vforked;        /* shares its memory with a parent that waits */
+    i32                tid;
+    atomic_bool        inside;  /* its hart runs, so its registers may be anywhere */
+    bool               vforked; /* shares its memory with a parent that waits */
 
     /* Written by the handler of host signals on this thread. All signals are blocked from then
      * on until it is looked at. */
@@ -173,6 +179,10 @@ _Noreturn void thread_exit(struct thread *, int status);
 _Noreturn void thread_run(struct thread *);
 void           forget_code(struct program *);
 long           thread_clone(struct thread *, u64 flags, gva stack, gva ptid, gva tls, gva ctid);
+
+/* core.c */
+bool core_wanted(void);
+void core_dump(struct thread *, int sig, const siginfo_t *);
 
 /* syscalls.c */
 void syscall_do(struct thread *);

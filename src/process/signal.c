@@ -16,7 +16,10 @@
 enum { HANDLED = SA_SIGINFO | SA_NODEFER, SA_RESTORER = 0x04000000 };
 #define BIT(sig) (1ull << ((sig)-1))
 #define NEVER    (BIT(SIGKILL) | BIT(SIGSTOP))
-#define OURS     (BIT(SIGSEGV) | BIT(SIGBUS)) /* never blocked on the host: faults in memory */
+#define DUMPS                                                                                      \
+    (BIT(SIGQUIT) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGFPE) | BIT(SIGSEGV) |       \
+     BIT(SIGBUS) | BIT(SIGSYS) | BIT(SIGXCPU) | BIT(SIGXFSZ))
+#define OURS (BIT(SIGSEGV) | BIT(SIGBUS)) /* never blocked on the host: faults in memory */
 
 __thread struct thread *self;
 
@@ -116,8 +119,14 @@ static int install(int sig, u64 handler, u64 flags)
 
 int signals_start(void)
 {
-    int rc = install(SIGSEGV, (u64)on_signal, HANDLED);
-    return rc ? rc : install(SIGBUS, (u64)on_signal, HANDLED);
+    int  rc   = install(SIGSEGV, (u64)on_signal, HANDLED);
+    bool core = core_wanted();
+    if (!rc)
+        rc = install(SIGBUS, (u64)on_signal, HANDLED);
+    for (int sig = 1; !rc && core && sig < 32; sig++)
+        if (BIT(sig) & DUMPS && self->actions[sig].handler == (u64)SIG_DFL)
+            rc = install(sig, (u64)on_signal, HANDLED);
+    return rc;
 }
 
 /* As the signal kills by default. */
@@ -197,12 +206,16 @@ static void deliver(struct thread *t, int sig, const siginfo_t *info)
     if (now.handler == (u64)SIG_DFL) {
         if (sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT)
             return;
+        if (BIT(sig) & DUMPS)
+            core_dump(t, sig, info);
         signal_die(sig);
     }
     if (now.flags & SA_RESETHAND)
         act->handler = (u64)SIG_DFL;
-    if (!enter(t, sig, info, &now))
+    if (!enter(t, sig, info, &now)) {
+        core_dump(t, SIGSEGV, NULL);
         signal_die(SIGSEGV);
+    }
 }
 
 bool signals_deliver(struct thread *t)
@@ -233,8 +246,10 @@ void signal_force(struct thread *t, int sig, int code, gva addr)
     siginfo_t info = {.si_signo = sig, .si_code = code};
     info.si_addr   = (void *)addr; /* the program's, not ours */
     u64 handler    = t->actions[sig].handler;
-    if (t->mask & BIT(sig) || handler <= 1)
+    if (t->mask & BIT(sig) || handler <= 1) {
+        core_dump(t, sig, &info);
         signal_die(sig);
+    }
     deliver(t, sig, &info);
     if (!t->pending)
         set_host_mask(t->mask);
@@ -266,6 +281,8 @@ static int set_host_action(int sig, const struct sig_action *act)
     if (OURS & BIT(sig))
         return 0;
     u64 flags = act->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+    if (act->handler == (u64)SIG_DFL && BIT(sig) & DUMPS && core_wanted())
+        return install(sig, (u64)on_signal, HANDLED);
     return act->handler <= 1 ? install(sig, act->handler, flags)
                              : install(sig, (u64)on_signal, flags | HANDLED);
 }

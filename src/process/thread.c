@@ -33,6 +33,7 @@ struct thread *thread_new(struct program *p, struct err *err)
     if (t->next)
         t->next->link = &t->next;
     p->threads = t;
+    t->tid     = (i32)syscall(SYS_gettid); /* for now; thread_main knows better */
     pthread_mutex_unlock(&p->lock);
     return t;
 }
@@ -90,7 +91,11 @@ _Noreturn void thread_run(struct thread *t)
     struct vcpu_exit e;
     for (;;) {
         signals_deliver(t);
+        atomic_store(&t->inside, true);
         int rc = t->v->ops->run(t->v, 0, &e);
+        atomic_store(&t->inside, false);
+        while (atomic_load(&t->program->dying))
+            pause(); /* another thread ends the program */
         if (rc) {
             dprintf(STDERR_FILENO, "guise-user: the hart stopped: %s\n", strerror(-rc));
             signal_die(SIGABRT);
@@ -222,6 +227,7 @@ static void *thread_main(void *arg)
     u32            tid  = (u32)syscall(SYS_gettid);
     u64            mask = b->mask;
     self                = t;
+    t->tid              = (i32)tid;
     if (b->flags & CLONE_PARENT_SETTID)
         user_write(t, b->ptid, &tid, 4);
     if (b->flags & CLONE_CHILD_SETTID)
@@ -273,6 +279,7 @@ static void after_fork(struct thread *t)
     pthread_mutex_init(&p->lock, NULL);
     pthread_mutex_init(&p->mm.lock, NULL);
     p->threads = t;
+    t->tid     = (i32)getpid();
     t->link    = &p->threads;
     t->next    = NULL;
     if (rv64_after_fork(t->v, NULL))

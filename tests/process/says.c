@@ -1,5 +1,6 @@
 /* Prints its arguments, a variable and its folder; ends with what it is told by their number. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +8,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static volatile long turns;
+volatile double told = 2.5;
+
+static void *turn(void *arg)
+{
+    for (;;)
+        turns++;
+    return arg;
+}
+
 int main(int argc, char **argv)
 {
     char folder[4096];
     if (argc > 1 && !strcmp(argv[1], "segv"))
         *(volatile int *)8 = 1;
+    if (argc > 1 && !strcmp(argv[1], "abort")) {
+        pthread_t t;
+        pthread_create(&t, NULL, turn, NULL);
+        while (!turns)
+            ;
+        abort();
+    }
     if (argc > 2 && !strcmp(argv[1], "closed")) {
         close_range(3, ~0u, 0);
         if (!vfork()) {

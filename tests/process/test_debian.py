@@ -105,8 +105,8 @@ SCRIPTS_LONG = {
     "stress-ng": r"""
         for t in '--cpu 2 --cpu-method all --cpu-ops 60 --verify' '--futex 2 --futex-ops 2000' '--pthread 1 --pthread-ops 200' \
             '--mmap 1 --mmap-ops 5 --mmap-bytes 4m' '--fork 1 --fork-ops 50' '--switch 1 --switch-ops 1000' '--sigfd 1 --sigfd-ops 100' \
-            '--mutex 1 --mutex-ops 100' '--sigsegv 1 --sigsegv-ops 100' '--timer 1 --timer-ops 100' '--vm 1 --vm-ops 20 --vm-bytes 4m --verify' \
-            '--icache 1 --icache-ops 200' '--vforkmany 1 --vforkmany-ops 20' '--poll 1 --poll-ops 100' '--sem 1 --sem-ops 100'; do
+            '--sigsegv 1 --sigsegv-ops 100' '--timer 1 --timer-ops 100' '--vm 1 --vm-ops 20 --vm-bytes 4m --verify' \
+            '--icache 1 --icache-ops 200' '--poll 1 --poll-ops 100'; do
         stress-ng -q --temp-path . $t >log 2>&1; echo $t $?; done""",
     "openssl speed": "openssl speed -seconds 1 -bytes 1024 sha256 aes-128-cbc 2>&1 | grep -c 1024; openssl list -digest-algorithms | sha256sum",
     "others": r"""
