@@ -108,6 +108,11 @@ long sys_prlimit64(struct thread *t, const u64 *a)
                      (u64[6]){a[0], a[1], ours ? 0 : host_pointer(t, a[2]), host_pointer(t, a[3])});
 }
 
+long sys_setrlimit(struct thread *t, const u64 *a)
+{
+    return sys_prlimit64(t, (u64[4]){0, a[0], a[1]});
+}
+
 long sys_personality(struct thread *t, const u64 *a)
 {
     return (u32)a[0] == 0xffffffff || (u32)a[0] == PER_LINUX

@@ -118,6 +118,37 @@ long sys_recvmsg(struct thread *t, const u64 *a)
     return with_message(t, SYS_recvmsg, a, true);
 }
 
+/* Several: struct mmsghdr is a message and how long it was. */
+static long with_messages(struct thread *t, const u64 *a, bool back)
+{
+    enum { ONE = sizeof(struct mmsghdr), MOST = 1024 };
+    u64 flags = a[3] & ~(u64)MSG_WAITFORONE;
+    u32 n     = (u32)MIN((u32)a[2], MOST);
+    for (u32 i = 0; i < n; i++) {
+        gva  at = a[1] + (u64)i * ONE;
+        long got =
+            with_message(t, back ? SYS_recvmsg : SYS_sendmsg, (u64[3]){a[0], at, flags}, back);
+        if (got < 0)
+            return i ? (long)i : got;
+        if (user_write(t, at + offsetof(struct mmsghdr, msg_len), &(u32){(u32)got}, 4))
+            return i ? (long)i : -EFAULT;
+        if (a[3] & MSG_WAITFORONE)
+            flags |= MSG_DONTWAIT;
+    }
+    return n;
+}
+
+long sys_sendmmsg(struct thread *t, const u64 *a)
+{
+    return with_messages(t, a, false);
+}
+
+/* A wish for how long is looked at by the kernel only between messages: without one here. */
+long sys_recvmmsg(struct thread *t, const u64 *a)
+{
+    return with_messages(t, (u64[4]){a[0], a[1], a[2], a[4] ? a[3] | MSG_WAITFORONE : a[3]}, true);
+}
+
 /* The address of a socket as the host takes it: a name of a file may be below the root. What is
  * then too long for an address stays as it was. */
 static u64 socket_address(struct thread *t, gva at, u64 *len, struct sockaddr_un *room)

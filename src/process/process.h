@@ -49,13 +49,14 @@ struct options {
     bool        by_kernel;      /* binfmt_misc started us, and will start what we execute */
     int         exec_fd;        /* the program, already open; -1: open the path */
     bool        strace;         /* each system call to stderr */
+    bool        stats;          /* at the end: what system calls were not there */
     bool        interp;         /* the interpreter instead of the translator */
     const char *hard;           /* conditions for the translator; see rv64_config */
     unsigned    vlen;           /* bits of a vector register; 0: there are none */
     u32         vector_control; /* as for prctl */
 };
 
-enum { AUXV_WORDS = 40 };
+enum { AUXV_WORDS = 40, CALLS = 512 };
 
 struct program {
     struct mm         mm;
@@ -69,7 +70,7 @@ struct program {
     pthread_mutex_t   lock; /* guards threads */
     struct thread    *threads;
     struct sig_action actions[SIGNALS + 1];
-    atomic_ullong     unknown;          /* system calls that were not there */
+    atomic_uint       missing[CALLS];   /* how often a system call was not there */
     atomic_bool       dying;            /* its threads stand still */
     u64               auxv[AUXV_WORDS]; /* as the program got it */
 };
@@ -186,6 +187,7 @@ void core_dump(struct thread *, int sig, const siginfo_t *);
 
 /* syscalls.c */
 void syscall_do(struct thread *);
+void stats_tell(struct program *);
 
 /* run.c */
 int program_run(const char *path, char **argv, char **envp, const struct options *,

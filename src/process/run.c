@@ -182,6 +182,8 @@ static int exec_foreign(struct thread *t, const char *path, char **argv, char **
     list[n++]               = (char *)"guise-user";
     if (o->strace)
         list[n++] = (char *)"--strace";
+    if (o->stats)
+        list[n++] = (char *)"--stats";
     if (o->interp)
         list[n++] = (char *)"--interp";
     if (o->hard) {

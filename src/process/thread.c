@@ -166,6 +166,8 @@ _Noreturn void thread_exit(struct thread *t, int status)
     bool last = !p->threads->next;
     pthread_mutex_unlock(&p->lock);
     leave(t);
+    if (last && !t->vforked)
+        stats_tell(p);
     if (last || t->vforked)
         syscall(SYS_exit_group, status);
     set_host_mask(~0ull);
@@ -182,9 +184,7 @@ long sys_exit(struct thread *t, const u64 *a)
 
 long sys_exit_group(struct thread *t, const u64 *a)
 {
-    if (atomic_load(&t->program->unknown) && t->program->options.strace)
-        dprintf(STDERR_FILENO, "guise-user: %llu system calls were not there\n",
-                (unsigned long long)atomic_load(&t->program->unknown));
+    stats_tell(t->program);
     robust_exit(t);
     for (;;)
         syscall(SYS_exit_group, a[0]);

@@ -19,6 +19,7 @@ static int usage(FILE *to, int status)
           "  -L, --root DIR   look below DIR first for absolute names of files\n"
           "      --argv0 NAME the program's own name for itself\n"
           "      --strace     tell each system call\n"
+          "      --stats      tell at the end what system calls were not there\n"
           "      --interp     interpret, do not translate\n"
           "      --jit WORDS  for tests of the translator: flush, small, plain, joined by commas\n"
           "      --vlen BITS  length of a vector register: 128, 256, or 0 for none (128)\n"
@@ -54,6 +55,8 @@ static int take(struct options *o, char **w)
 {
     if (!strcmp(w[0], "--strace"))
         o->strace = true;
+    else if (!strcmp(w[0], "--stats"))
+        o->stats = true;
     else if (!strcmp(w[0], "--interp"))
         o->interp = true;
     else if (w[1] && (!strcmp(w[0], "--root") || !strcmp(w[0], "-L")))

@@ -170,6 +170,25 @@ static void events(void)
     printf("select %d\n", select(ev + 1, &set, NULL, NULL, &tv));
 }
 
+static void many_messages(void)
+{
+    char           text[4][10] = {"ab", "cde", "f"}, back[4][10] = {0};
+    struct iovec   v[4];
+    struct mmsghdr m[4] = {0};
+    int            s[2];
+    socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
+    for (int i = 0; i < 4; i++) {
+        v[i]         = (struct iovec){text[i], strlen(text[i])};
+        m[i].msg_hdr = (struct msghdr){.msg_iov = v + i, .msg_iovlen = 1};
+    }
+    printf("sendmmsg %d", sendmmsg(s[0], m, 3, 0));
+    printf(" %u\n", m[1].msg_len);
+    for (int i = 0; i < 4; i++)
+        v[i] = (struct iovec){back[i], 9};
+    printf("recvmmsg %d", recvmmsg(s[1], m, 4, MSG_WAITFORONE, NULL));
+    printf(" %s %s %s %u\n", back[0], back[1], back[2], m[1].msg_len);
+}
+
 static void sockets(void)
 {
     int  s[2], fd;
@@ -210,6 +229,7 @@ int main(int argc, char **argv)
     processes(argv[0]);
     events();
     sockets();
+    many_messages();
     printf("time %d %d\n", clock_gettime(CLOCK_MONOTONIC, &ts), ts.tv_nsec < 1000000000);
     printf("limit %d\n", getrlimit(RLIMIT_NOFILE, &lim));
     printf("first %d\n", open("/dev/null", O_RDONLY) < 20);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,9 @@ int main(int argc, char **argv)
     char folder[4096];
     if (argc > 1 && !strcmp(argv[1], "segv"))
         *(volatile int *)8 = 1;
+    if (argc > 1 && !strcmp(argv[1], "missing"))
+        for (int i = 0; i < 2; i++)
+            syscall(60), syscall(1000 * i + 29);
     if (argc > 1 && !strcmp(argv[1], "abort")) {
         pthread_t t;
         pthread_create(&t, NULL, turn, NULL);

@@ -79,6 +79,14 @@ def test_what_is_no_program(tmp_path):
     assert run(USER, "/bin/true")[0] == 126
 
 
+def test_what_is_not_there_is_told(tmp_path):
+    program = build(tmp_path, CROSS, "says", "-static")
+    assert run(USER, "--stats", program, "missing")[2] == (
+        "guise-user: system call 60 is not there: asked for 2 times\n"
+        "guise-user: system call 511 or higher is not there: asked for 1 times\n")
+    assert run(USER, program, "missing")[2] == ""
+
+
 def test_with_few_descriptors(tmp_path):
     program = build(tmp_path, CROSS, "says")
     status, out, err = run("sh", "-c", f"ulimit -n 8; exec {USER} -L {SYSROOT} {program} x")
