@@ -8,7 +8,9 @@
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -106,6 +108,25 @@ long sys_prlimit64(struct thread *t, const u64 *a)
     bool ours = a[1] == RLIMIT_AS || a[1] == RLIMIT_DATA || a[1] == RLIMIT_STACK;
     return host_call(t, SYS_prlimit64,
                      (u64[6]){a[0], a[1], ours ? 0 : host_pointer(t, a[2]), host_pointer(t, a[3])});
+}
+
+/* The host's C library asks no kernel for these. */
+long sys_clock_gettime(struct thread *t, const u64 *a)
+{
+    struct timespec now;
+    if (clock_gettime((clockid_t)a[0], &now))
+        return -errno;
+    return user_write(t, a[1], &now, sizeof(now));
+}
+
+long sys_gettimeofday(struct thread *t, const u64 *a)
+{
+    struct timeval  now;
+    struct timezone zone = {0};
+    gettimeofday(&now, &zone);
+    if (a[0] && user_write(t, a[0], &now, sizeof(now)))
+        return -EFAULT;
+    return a[1] ? user_write(t, a[1], &zone, sizeof(zone)) : 0;
 }
 
 long sys_setrlimit(struct thread *t, const u64 *a)

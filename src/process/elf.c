@@ -221,15 +221,24 @@ static u64 fill_auxv(struct stack *s, const struct image *im, u64 *v)
     gva       name  = push(s, s->t->program->exe_name, strlen(s->t->program->exe_name) + 1);
     gva       bytes = push(s, random, sizeof(random));
     const u64 all[] = {
-        AT_PHDR,   im->phdr,  AT_PHENT,  sizeof(Elf64_Phdr),
-        AT_PHNUM,  im->phnum, AT_PAGESZ, USER_PAGE,
-        AT_BASE,   im->base,  AT_FLAGS,  0,
-        AT_ENTRY,  im->start, AT_UID,    getuid(),
-        AT_EUID,   geteuid(), AT_GID,    getgid(),
-        AT_EGID,   getegid(), AT_HWCAP,  vectors_allowed(s->t) ? HWCAP | HWCAP_V : HWCAP,
-        AT_CLKTCK, 100,       AT_RANDOM, bytes,
-        AT_EXECFN, name,      AT_SECURE, getauxval(AT_SECURE),
-        AT_NULL,   0,
+        AT_PHDR,         im->phdr,
+        AT_PHENT,        sizeof(Elf64_Phdr),
+        AT_PHNUM,        im->phnum,
+        AT_PAGESZ,       USER_PAGE,
+        AT_BASE,         im->base,
+        AT_FLAGS,        0,
+        AT_ENTRY,        im->start,
+        AT_UID,          getuid(),
+        AT_EUID,         geteuid(),
+        AT_GID,          getgid(),
+        AT_EGID,         getegid(),
+        AT_HWCAP,        vectors_allowed(s->t) ? HWCAP | HWCAP_V : HWCAP,
+        AT_CLKTCK,       100,
+        AT_RANDOM,       bytes,
+        AT_EXECFN,       name,
+        AT_SECURE,       getauxval(AT_SECURE),
+        AT_SYSINFO_EHDR, s->t->program->mm.vdso,
+        AT_NULL,         0,
     };
     _Static_assert(sizeof(all) <= AUXV_WORDS * 8, "room for it");
     memcpy(v, all, sizeof(all));

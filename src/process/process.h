@@ -31,6 +31,7 @@ struct mm {
     pthread_mutex_t  lock;  /* who changes mappings holds it */
     gva              brk_start, brk;
     gva              sigreturn; /* the code that a signal handler returns to */
+    gva              vdso;      /* the page that it is in */
 };
 
 struct sig_action { /* as riscv64's kernel has it */
@@ -137,6 +138,9 @@ struct image {
 bool elf_is_ours(const u8 *head, u64 len); /* an ELF program of riscv64 for Linux */
 int  elf_load(struct program *, int fd, struct image *out, struct err *err);
 int  elf_stack(struct thread *, const struct image *, char **argv, char **envp, gva *sp);
+
+/* vdso.c */
+int vdso_map(struct program *, struct err *err);
 
 /* path.c */
 enum { PATH_NOFOLLOW = 1 };

@@ -15,19 +15,6 @@
 
 enum { HIGH_FD = 900 }; /* our own descriptors stand above what programs count on */
 
-/* The kernel's vDSO has this code; unwinders know it by its two instructions. */
-static int map_sigreturn(struct program *p, struct err *err)
-{
-    static const u32 code[] = {0x08b00893, 0x00000073}; /* li a7, 139; ecall */
-    enum { ANON = MAP_PRIVATE | MAP_ANONYMOUS };
-    gva at = mm_map(p, 0, USER_PAGE, PROT_READ | PROT_WRITE, ANON, -1, 0);
-    if ((i64)at < 0 || user_write(self, at, code, sizeof(code)) ||
-        mm_protect(p, at, USER_PAGE, PROT_READ | PROT_EXEC))
-        return err_set(err, ENOMEM, "map the code that ends signal handlers");
-    p->mm.sigreturn = at;
-    return 0;
-}
-
 /* A copy of FD, also above what the program's limit lets it have. */
 static int keep_high(int fd)
 {
@@ -132,7 +119,7 @@ int program_run(const char *path, char **argv, char **envp, const struct options
     if (rc)
         return rc;
     p->mm.brk = p->mm.brk_start = image.end;
-    rc                          = map_sigreturn(p, err);
+    rc                          = vdso_map(p, err);
     if (rc)
         return rc;
     rc = elf_stack(t, &image, argv, envp, &rv64_x(t->v)[2]);

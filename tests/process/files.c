@@ -1,5 +1,8 @@
 /* Files, memory, pipes, processes, events: prints what must be the same on every machine. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <elf.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -170,6 +173,41 @@ static void events(void)
     printf("select %d\n", select(ev + 1, &set, NULL, NULL, &tv));
 }
 
+/* What the vDSO calls NAME. */
+static void *in_vdso(const char *name)
+{
+    char             *base = (char *)getauxval(AT_SYSINFO_EHDR);
+    const Elf64_Ehdr *e    = (void *)base;
+    const Elf64_Phdr *ph   = (void *)(base + e->e_phoff);
+    const Elf64_Sym  *sym  = NULL;
+    const char       *str  = NULL;
+    for (int i = 0; i < e->e_phnum; i++)
+        for (const Elf64_Dyn *d = (void *)(base + ph[i].p_vaddr); ph[i].p_type == PT_DYNAMIC && d->d_tag; d++) {
+            if (d->d_tag == DT_SYMTAB)
+                sym = (void *)(base + d->d_un.d_ptr);
+            if (d->d_tag == DT_STRTAB)
+                str = base + d->d_un.d_ptr;
+        }
+    for (; sym && (char *)sym < str; sym++)
+        if (!strcmp(str + sym->st_name, name))
+            return base + sym->st_value;
+    return NULL;
+}
+
+static void vdso(void)
+{
+    int (*gettime)(clockid_t, struct timespec *) = in_vdso("__vdso_clock_gettime");
+    struct timespec a, b, c;
+    printf("vdso %d", gettime != NULL);
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    printf(" %d", gettime ? gettime(CLOCK_MONOTONIC, &b) : -1);
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &c);
+    printf(" %d\n", a.tv_sec * 1000000000 + a.tv_nsec <= b.tv_sec * 1000000000 + b.tv_nsec &&
+                        b.tv_sec * 1000000000 + b.tv_nsec <= c.tv_sec * 1000000000 + c.tv_nsec);
+    printf("no clock %ld\n", syscall(SYS_clock_gettime, 99, &a));
+    printf("no room %ld\n", syscall(SYS_clock_gettime, 1, 8));
+}
+
 static void many_messages(void)
 {
     char           text[4][10] = {"ab", "cde", "f"}, back[4][10] = {0};
@@ -230,6 +268,7 @@ int main(int argc, char **argv)
     events();
     sockets();
     many_messages();
+    vdso();
     printf("time %d %d\n", clock_gettime(CLOCK_MONOTONIC, &ts), ts.tv_nsec < 1000000000);
     printf("limit %d\n", getrlimit(RLIMIT_NOFILE, &lim));
     printf("first %d\n", open("/dev/null", O_RDONLY) < 20);
