@@ -42,7 +42,7 @@ def run(tools, *options, tested=None, engine="interp", vlen=128):
 def test_each_instruction(tools, engine):
     """With another seed each day, so that the days add up."""
     day = int(time.time()) // 86400
-    status, said = run(tools, "-m", "rows", "-n", 250000, "-s", day, engine=engine)
+    status, said = run(tools, "-m", "rows", "-n", 150000, "-s", day, engine=engine)
     assert status == 0, f"seed {day}\n{said}"
 
 
@@ -57,7 +57,7 @@ def test_vectors_of_256_bits(tools, engine):
 @pytest.mark.parametrize("engine", ["interp", "jit"])
 def test_pairs_done_in_one_piece(tools, engine):
     day = int(time.time()) // 86400
-    status, said = run(tools, "-m", "pairs", "-n", 100000, "-s", day, engine=engine)
+    status, said = run(tools, "-m", "pairs", "-n", 60000, "-s", day, engine=engine)
     assert status == 0, f"seed {day}\n{said}"
 
 
