@@ -52,6 +52,7 @@ struct options {
     bool        strace;         /* each system call to stderr */
     bool        stats;          /* at the end: what system calls were not there */
     bool        interp;         /* the interpreter instead of the translator */
+    bool        lockstep;       /* both, compared */
     const char *hard;           /* conditions for the translator; see rv64_config */
     unsigned    vlen;           /* bits of a vector register; 0: there are none */
     u32         vector_control; /* as for prctl */

@@ -173,6 +173,8 @@ static int exec_foreign(struct thread *t, const char *path, char **argv, char **
         list[n++] = (char *)"--stats";
     if (o->interp)
         list[n++] = (char *)"--interp";
+    if (o->lockstep)
+        list[n++] = (char *)"--lockstep";
     if (o->hard) {
         list[n++] = (char *)"--jit";
         list[n++] = (char *)o->hard;

@@ -10,16 +10,18 @@
 
 #include "base/alloc.h"
 #include "process/calls.h"
+#include "process/lockstep.h"
 
 enum { HOST_STACK = 1 << 20 };
 
 struct thread *thread_new(struct program *p, struct err *err)
 {
     struct thread     *t      = xnew(struct thread);
-    struct rv64_config config = {.jit  = !p->options.interp,
-                                 .hard = p->options.hard,
-                                 .user = &p->mm.user,
-                                 .vlen = p->options.vlen};
+    struct rv64_config config = {.jit   = !p->options.interp,
+                                 .hard  = p->options.hard,
+                                 .user  = &p->mm.user,
+                                 .exact = p->options.lockstep,
+                                 .vlen  = p->options.vlen};
     t->program                = p;
     t->actions                = p->actions;
     if (rv64_create(&t->v, &config, NULL, NULL, p->clock, err)) {
@@ -86,13 +88,21 @@ static void fault(struct thread *t, const struct vcpu_exit *e)
     t->fault_signal = 0;
 }
 
+static int run(struct thread *t, struct vcpu_exit *e)
+{
+    if (!t->program->options.lockstep || t->vforked)
+        return t->v->ops->run(t->v, 0, e);
+    lockstep_run(t, e);
+    return 0;
+}
+
 _Noreturn void thread_run(struct thread *t)
 {
     struct vcpu_exit e;
     for (;;) {
         signals_deliver(t);
         atomic_store(&t->inside, true);
-        int rc = t->v->ops->run(t->v, 0, &e);
+        int rc = run(t, &e);
         atomic_store(&t->inside, false);
         while (atomic_load(&t->program->dying))
             pause(); /* another thread ends the program */
@@ -245,6 +255,8 @@ static long clone_thread(struct thread *t, u64 flags, gva stack, gva ptid, gva t
     struct birth   b = {.flags = flags, .mask = t->mask, .ptid = ptid, .ctid = ctid};
     pthread_attr_t attr;
     pthread_t      id;
+    if (t->program->options.lockstep)
+        lockstep_refuse("the program starts a thread; lockstep follows programs of one");
     b.child = thread_new(t->program, NULL);
     if (!b.child)
         return -EAGAIN;

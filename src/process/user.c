@@ -21,7 +21,8 @@ static int usage(FILE *to, int status)
           "      --strace     tell each system call\n"
           "      --stats      tell at the end what system calls were not there\n"
           "      --interp     interpret, do not translate\n"
-          "      --jit WORDS  for tests of the translator: flush, small, plain, joined by commas\n"
+          "      --lockstep   do both, and stop where they first differ\n"
+          "      --jit WORDS  for tests of the translator: flush, small, plain, wrong\n"
           "      --vlen BITS  length of a vector register: 128, 256, or 0 for none (128)\n"
           "      --vectors N  what PR_RISCV_V_GET_CONTROL shall say (2: on)\n",
           to);
@@ -59,6 +60,8 @@ static int take(struct options *o, char **w)
         o->stats = true;
     else if (!strcmp(w[0], "--interp"))
         o->interp = true;
+    else if (!strcmp(w[0], "--lockstep"))
+        o->lockstep = true;
     else if (w[1] && (!strcmp(w[0], "--root") || !strcmp(w[0], "-L")))
         return o->root = w[1], 2;
     else if (w[1] && !strcmp(w[0], "--argv0"))

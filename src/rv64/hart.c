@@ -112,10 +112,16 @@ static void step(struct rv64_hart *h)
     h->watch_hit = false;
 }
 
+/* So close to the budget's end that it is one instruction at a time. */
+static bool exactly_now(const struct rv64_hart *h)
+{
+    enum { EXACT = 256 };
+    return h->budget_end - h->icount < EXACT && !(h->config.exact && h->translates);
+}
+
 /* Runs up to a decision; false: there is none yet. */
 static bool go(struct rv64_hart *h)
 {
-    enum { EXACT = 256 }; /* so close to the budget's end, one instruction at a time */
     atomic_store(&h->limit, h->budget_end);
     rv64_serve(&h->vcpu);
     if (atomic_exchange(&h->kicked, 0))
@@ -126,7 +132,7 @@ static bool go(struct rv64_hart *h)
     }
     if (!h->masked)
         rv64_take_interrupt(h);
-    if ((h->tracer && h->tracer->insn) || h->n_watches || h->budget_end - h->icount < EXACT)
+    if ((h->tracer && h->tracer->insn) || h->n_watches || exactly_now(h))
         step(h);
     else if (h->translates)
         rv64_jit_run(h);

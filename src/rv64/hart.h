@@ -241,6 +241,12 @@ static inline struct rv64_hart *to_hart(const struct vcpu *v)
     return container_of(v, struct rv64_hart, vcpu);
 }
 
+/* Is each instruction of translated code counted? */
+static inline bool rv64_counts_all(const struct rv64_hart *h)
+{
+    return !h->config.user || h->config.exact;
+}
+
 /* trap.c */
 void rv64_trap(struct rv64_hart *, u64 cause, u64 tval); /* from h->pc; sets pc and mode */
 bool rv64_take_interrupt(struct rv64_hart *); /* if one is due: true, and the trap was taken */

@@ -38,7 +38,7 @@ static gva pc_of(const struct rv64_hart *h, const struct code_site *s)
 /* UNITS of what was counted were not done. A program's count is only roughly right. */
 static void uncount(struct rv64_hart *h, u32 units)
 {
-    if (!h->config.user)
+    if (rv64_counts_all(h))
         *code_counter(&h->jit_context) += units;
 }
 
@@ -77,7 +77,7 @@ static bool fp_is_plain(const struct rv64_hart *h)
 static void settle(struct rv64_hart *h, const struct code_site *s)
 {
     i64 done = h->jit_stretch - *code_counter(&h->jit_context) - (s->tag >> 12);
-    if (h->config.user)
+    if (!rv64_counts_all(h))
         return;
     count_add(&h->icount, (u64)done);
     h->jit_stretch -= done;
@@ -184,8 +184,11 @@ static int harden(struct rv64_jit *j, const char *words, struct err *err)
             j->plain = true;
         else if (n == 5 && !strncmp(w, "small", n))
             j->bytes = SMALL_BYTES;
+        else if (n == 5 && !strncmp(w, "wrong", n))
+            j->wrong = true;
         else
-            return err_set(err, EINVAL, "--jit %s: the words are flush, small, plain", words);
+            return err_set(err, EINVAL, "--jit %s: the words are flush, small, plain, wrong",
+                           words);
     }
     return 0;
 }

@@ -88,6 +88,7 @@ struct rv64_jit {
     u64                 bytes;       /* of the cache */
     bool                flushes;     /* rv64_config.hard */
     bool                plain;
+    bool                wrong;
     struct code_cache  *cache;
     struct code        *code;
     struct region      *hash[JIT_HASH];

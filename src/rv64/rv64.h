@@ -31,7 +31,7 @@ enum {
 /* A single program instead of a machine: the hart stays in U mode and memory is flat. Its
  * exceptions end run() with VCPU_FAULT (arg as mcause, addr as mtval), its environment calls
  * with VCPU_SYSCALL, pc at the instruction. Translated, its instructions are counted only
- * roughly. */
+ * roughly, if `exact` does not ask for more. */
 struct rv64_user {
     u8 *base;  /* host address of guest address 0; 4 GiB on both sides of [0, limit) are nobody's */
     u64 limit; /* guest addresses are below */
@@ -45,13 +45,16 @@ struct rv64_config {
     bool        jit;  /* translated code, else the interpreter */
     const char *hard; /* jit under hard conditions, for tests: words of "flush" (all code
                          goes after each region), "small" (a cache of a few pages),
-                         "plain" (no optimiser), with commas; NULL: none */
+                         "plain" (no optimiser), "wrong" (xori is off by one, for who compares the
+                         engines), with commas; NULL: none */
     bool                    alone; /* no other hart writes to this memory */
     unsigned                vlen;  /* bits of a vector register, 128 or 256; 0: no vectors */
     const struct rv64_user *user;  /* NULL: a machine; else ram and bus are NULL */
-    bool                    sbi;   /* environment calls from S mode end run() with VCPU_SYSCALL */
-    gva                     reset; /* pc after reset */
-    gpa tohost;                    /* HTIF: told() hears of what is written to this word; 0: none */
+    bool exact;  /* a program's translated instructions are counted, as a machine's
+                    are; its budget may be overrun by a few of them */
+    bool sbi;    /* environment calls from S mode end run() with VCPU_SYSCALL */
+    gva  reset;  /* pc after reset */
+    gpa  tohost; /* HTIF: told() hears of what is written to this word; 0: none */
     void (*told)(void *ctx, u64 val); /* on the hart's thread */
     void *ctx;
 };

@@ -101,6 +101,12 @@ static ir_val binary(struct translation *t, enum ir_op op, ir_val a, ir_val b)
     return code_op(t->c, op, a, b);
 }
 
+static u64 immediate(const struct translation *t)
+{
+    bool wrong = t->h->jit->wrong && t->i->row == INSN_xori;
+    return (u64)(i64)t->i->op.imm + wrong;
+}
+
 enum {
     TYPE_i8  = IR_I8,
     TYPE_u8  = IR_U8,
@@ -114,7 +120,7 @@ enum {
 #define HERE      (t->base + t->off)
 #define VALUE     ir_val
 #define K(number) constant(t, number)
-#define IMM       constant(t, (u64)(i64)t->i->op.imm)
+#define IMM       constant(t, immediate(t))
 #define TARGET    (HERE + (u64)(i64)t->i->op.imm)
 #define NEXT_PC   (HERE + t->i->length)
 #define RS1       get_x(t, t->i->op.rs1)
@@ -511,7 +517,7 @@ static u32 quiet_comparison(struct translation *t, u32 half, u32 remaining)
     ir_val a = code_get(t->c, VAR_F0 + i[1]->op.rs1), b = code_get(t->c, VAR_F0 + i[1]->op.rs2);
     ir_val was = code_get_flags(t->c);
     ir_val is  = code_quiet(t->c, lt ? IR_FQUIETLT : IR_FQUIETLE, type, a, b, EXIT_STEP,
-                            t->base + 2 * half, t->h->config.user ? 0 : remaining);
+                            t->base + 2 * half, rv64_counts_all(t->h) ? remaining : 0);
     set_x(t, r, was);
     set_x(t, i[1]->op.rd, is);
     return at - half;
@@ -523,8 +529,7 @@ static void block(struct translation *t, u32 half, bool polls)
     t->ended = false;
     if (polls)
         code_poll(t->c, n, t->base + 2 * half);
-    else if (n &&
-             !t->h->config.user) /* a program's count is of what polls, and only roughly right */
+    else if (n && rv64_counts_all(t->h)) /* else of what polls, and only roughly right */
         code_count(t->c, n);
     do {
         t->i   = &t->insns[t->at[half] - 1];

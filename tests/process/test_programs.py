@@ -171,3 +171,27 @@ def test_started_by_the_kernel(tmp_path):
     here = str(tmp_path)
     assert (status, out) == (0, f"not installed\n[--strace] [b] green {here}\n6\ngreen {here}\n4\n"
                                 f"green /\n126\n"), err
+
+
+def test_lockstep(tmp_path):
+    """Both engines say the same, and a translator that is wrong on purpose is found out, at the
+    instruction."""
+    guise = USER.parent / "guise"
+    program = build(tmp_path, CROSS, "lockstep", "-static")
+    native = run(build(tmp_path, "gcc", "lockstep"))
+    assert native[0] == 7
+    assert run(guise, "lockstep", program) == native
+    assert run(guise, "lockstep", "--jit", "small,plain", "--engines", "jit,interp", program) == native
+    status, _, err = run(guise, "lockstep", "--jit", "wrong", program)
+    lines = err.splitlines()
+    assert status == 125 and "instructions after a system call" in lines[0], err
+    told = [line for line in lines if line.startswith("  ")]
+    assert any("xori" in line for line in told), err
+    assert re.search(r": x\d+ is 0x\w+, translated 0x", err), err
+
+
+def test_lockstep_of_threads(tmp_path):
+    program = build(tmp_path, CROSS, "lockstep", "-static")
+    status, _, err = run(USER, "--lockstep", program, "threads")
+    assert (status, err) == (125, "guise-user: lockstep: the program starts a thread; lockstep "
+                                  "follows programs of one\n")
