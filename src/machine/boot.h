@@ -17,11 +17,25 @@ struct file {
 
 enum file_type { FILE_OTHER, FILE_ELF, FILE_IMAGE, FILE_DISK };
 
+/* Linux's Image for riscv64 (Documentation/arch/riscv/boot-image-header). */
+struct image_header {
+    u32 code[2];
+    u64 text_offset, image_size, flags;
+    u32 version, reserved1;
+    u64 reserved2;
+    u64 magic;  /* "RISCV\0\0\0" */
+    u32 magic2; /* "RSC\5" */
+    u32 reserved3;
+};
+_Static_assert(sizeof(struct image_header) == 64, "as the kernel has it");
+
 int            file_open(struct file *, const char *path, struct err *err);
+int            file_map(struct file *, const char *path, struct err *err); /* as it is */
 void           file_close(struct file *);
 enum file_type file_type(const struct file *); /* ELF: of RISC-V, 64 bits */
 
-u64  elf_symbol(const struct file *, const char *name); /* its value; 0: not there */
+bool file_image_header(const struct file *, struct image_header *out); /* false: it is none */
+u64  elf_symbol(const struct file *, const char *name);                /* its value; 0: not there */
 bool elf_fits_board(const struct file *); /* it wants to be where the board has memory */
 
 struct ram;

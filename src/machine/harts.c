@@ -9,18 +9,6 @@
 #include <stdio.h>
 
 #include "machine/state.h"
-#include "rv64/rv64.h"
-
-/* Takes over a start that another hart asked for. The lock is held. */
-static void begin(struct hart *hart)
-{
-    const struct vcpu_ops *ops = hart->vcpu->ops;
-    rv64_reset(hart->vcpu);
-    ops->set(hart->vcpu, RV64_REG_X0 + 10, hart->vcpu->id);
-    ops->set(hart->vcpu, RV64_REG_X0 + 11, hart->start_arg);
-    ops->set(hart->vcpu, RV64_REG_PC, hart->start_pc);
-    hart->state = HART_STARTED;
-}
 
 /* Waits until there is something to run. False: the thread shall end. */
 static bool may_run(struct hart *hart)
@@ -41,7 +29,7 @@ static bool may_run(struct hart *hart)
         m->n_parked--;
     }
     if (m->wish == WISH_RUN && hart->state == HART_START_PENDING)
-        begin(hart);
+        m->board->begin(hart);
     bool run = m->wish == WISH_RUN;
     pthread_mutex_unlock(&m->lock);
     return run;
@@ -59,19 +47,10 @@ static void *hart_thread(void *ctx)
     while (may_run(hart)) {
         struct vcpu_exit exit;
         hart->vcpu->ops->run(hart->vcpu, 0, &exit);
-        switch (exit.why) {
-        case VCPU_IDLE:
-            rv64_wait(hart->vcpu);
-            break;
-        case VCPU_SYSCALL:
-            sbi_call(hart);
-            break;
-        case VCPU_BREAK:
+        if (exit.why == VCPU_BREAK)
             machine_hit_break(hart, exit.arg);
-            break;
-        default:
-            break;
-        }
+        else if (exit.why != VCPU_KICKED)
+            hart->m->board->left(hart, &exit);
     }
     return NULL;
 }
@@ -140,15 +119,6 @@ void harts_quit(struct machine *m)
 
 void harts_reset(struct machine *m)
 {
-    for (unsigned i = 0; i < m->n_harts; i++) {
-        struct hart           *hart = &m->harts[i];
-        const struct vcpu_ops *ops  = hart->vcpu->ops;
-        rv64_reset(hart->vcpu);
-        ops->set(hart->vcpu, RV64_REG_PC, m->entry.pc);
-        ops->set(hart->vcpu, RV64_REG_X0 + 10, i);
-        ops->set(hart->vcpu, RV64_REG_X0 + 11, m->entry.fdt);
-        ops->set(hart->vcpu, RV64_REG_X0 + 12, m->entry.dynamic);
-        bool waits  = m->firmware == FIRMWARE_BUILTIN && i > 0;
-        hart->state = waits ? HART_STOPPED : HART_STARTED;
-    }
+    for (unsigned i = 0; i < m->n_harts; i++)
+        m->board->reset(&m->harts[i]);
 }

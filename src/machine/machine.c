@@ -6,49 +6,21 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "machine/boot.h"
 #include "machine/debugger.h"
 #include "machine/state.h"
-#include "rv64/rv64.h"
 
-static int check(const struct spec *spec, struct err *err)
+static int check(const struct machine *m, struct err *err)
 {
-    if (spec->machine && strcmp(spec->machine, "virt"))
-        return err_set(err, EINVAL, "no board '%s'; there is: virt", spec->machine);
+    const struct spec *spec = m->instance.spec;
     if (spec->cpus < 1 || spec->cpus > HARTS_MAX)
         return err_set(err, EINVAL, "%u CPUs: the board takes 1 to %d", spec->cpus, HARTS_MAX);
-    if (spec->memory_bytes < MiB(4) || spec->memory_bytes > GiB(256))
-        return err_set(err, EINVAL, "%llu bytes of memory: the board takes 4 MiB to 256 GiB",
-                       (unsigned long long)spec->memory_bytes);
+    if (spec->memory_bytes < m->board->memory_min || spec->memory_bytes > GiB(256))
+        return err_set(err, EINVAL, "%llu bytes of memory: the board takes %llu MiB to 256 GiB",
+                       (unsigned long long)spec->memory_bytes,
+                       (unsigned long long)(m->board->memory_min >> 20));
+    if (spec->gdb && !m->board->debugs)
+        return err_set(err, ENOTSUP, "--gdb: not with engine %s", spec->engine);
     return 0;
-}
-
-static enum firmware firmware_of(const struct spec *spec)
-{
-    if (!spec->firmware || !strcmp(spec->firmware, "builtin"))
-        return FIRMWARE_BUILTIN;
-    return !strcmp(spec->firmware, "none") ? FIRMWARE_NONE : FIRMWARE_FILE;
-}
-
-/* What must be known of the workload before there is a board. */
-static int look_at_workload(struct machine *m, struct err *err)
-{
-    struct file f;
-    int         rc = file_open(&f, m->instance.spec->workload, err);
-    if (rc && m->instance.restoring)
-        return 0; /* its bytes are in the snapshot */
-    if (rc)
-        return rc;
-    m->workload_is_disk = file_type(&f) == FILE_DISK;
-    if (m->firmware == FIRMWARE_NONE && file_type(&f) == FILE_ELF)
-        m->tohost = elf_symbol(&f, "tohost");
-    if (m->workload_is_disk && !m->instance.spec->kernel && m->firmware != FIRMWARE_FILE)
-        rc = err_set(err, EINVAL,
-                     "'%s' is a disk: say what boots it, with --kernel FILE or "
-                     "--firmware FILE",
-                     m->instance.spec->workload);
-    file_close(&f);
-    return rc;
 }
 
 static int machine_create(struct instance *instance, struct err *err)
@@ -56,19 +28,19 @@ static int machine_create(struct instance *instance, struct err *err)
     struct machine *m = to_machine(instance);
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->changed, NULL);
-    m->n_harts  = instance->spec->cpus;
-    m->firmware = firmware_of(instance->spec);
-    m->jit      = !instance->spec->engine || strcmp(instance->spec->engine, "interp");
-    m->stopper  = stopper_create(m);
-    m->watcher  = watcher_create(m);
+    m->n_harts = instance->spec->cpus;
+    m->stopper = stopper_create(m);
+    m->watcher = watcher_create(m);
     console_watch(instance->console, watcher_saw, m->watcher);
-    int rc = check(instance->spec, err);
+    int rc = board_find(&m->board, instance->spec, err);
     if (!rc)
-        rc = look_at_workload(m, err);
+        rc = check(m, err);
     if (!rc)
-        rc = board_build(m, err);
+        rc = m->board->look(m, err);
+    if (!rc)
+        rc = m->board->build(m, err);
     if (!rc && !instance->restoring)
-        rc = boot_load(m, err);
+        rc = m->board->load(m, err);
     if (!rc)
         rc = tracing_start(m, err);
     if (!rc) {
@@ -96,19 +68,14 @@ static int machine_pause(struct instance *instance, struct err *err)
 
 static int machine_engine(struct instance *instance, const char *name, struct err *err)
 {
-    struct machine *m   = to_machine(instance);
-    bool            jit = !strcmp(name, "jit");
-    int             rc  = 0;
+    struct machine *m = to_machine(instance);
+    if (!m->board->engine)
+        return err_set(err, ENOTSUP, "the board '%s' has one engine only", m->board->name);
     pthread_mutex_lock(&m->lock);
     bool wanted = m->wish == WISH_RUN;
     pthread_mutex_unlock(&m->lock);
     harts_park(m);
-    for (unsigned i = 0; !rc && i < m->n_harts; i++)
-        rc = rv64_use_jit(m->harts[i].vcpu, jit, err);
-    if (!rc)
-        m->jit = jit;
-    for (unsigned i = 0; rc && i < m->n_harts; i++)
-        rv64_use_jit(m->harts[i].vcpu, m->jit, NULL); /* as it was: that is there already */
+    int rc = m->board->engine(m, name, err);
     if (wanted)
         harts_run(m);
     return rc;
@@ -149,7 +116,7 @@ void machine_reset_now(void *ctx)
     }
     harts_park(m);
     bus_reset(m->bus);
-    if (boot_load(m, &err)) {
+    if (m->board->load(m, &err)) {
         instance_exited(&m->instance, 125, err.text);
         return;
     }
@@ -183,8 +150,23 @@ static int machine_save(struct instance *instance, struct snap *snap, struct err
         snap_put_u64(snap, m->harts[i].start_arg);
     }
     snap_end(snap);
-    for (unsigned i = 0; i < m->n_harts; i++)
-        rv64_save(m->harts[i].vcpu, snap);
+    m->board->save(m, snap);
+    return 0;
+}
+
+static int load_states(struct machine *m, struct snap *snap, struct err *err)
+{
+    if (!snap_find(snap, "machine"))
+        return err_set(err, EINVAL, "the snapshot is not a machine's");
+    m->tohost = snap_get_u64(snap);
+    for (unsigned i = 0; i < m->n_harts; i++) {
+        u64 state             = snap_get_u64(snap);
+        m->harts[i].start_pc  = snap_get_u64(snap);
+        m->harts[i].start_arg = snap_get_u64(snap);
+        if (state > HART_SUSPENDED || snap_failed(snap))
+            return err_set(err, EINVAL, "the snapshot's hart %u is in no state that there is", i);
+        m->harts[i].state = (enum hart_state)state;
+    }
     return 0;
 }
 
@@ -192,23 +174,12 @@ static int machine_load(struct instance *instance, struct snap *snap, struct err
 {
     struct machine *m  = to_machine(instance);
     int             rc = ram_load(m->ram, snap, err);
-    for (unsigned i = 0; !rc && i < m->n_harts; i++)
-        rc = rv64_load(m->harts[i].vcpu, snap, err);
+    if (!rc)
+        rc = load_states(m, snap, err);
+    if (!rc)
+        rc = m->board->restore(m, snap, err);
     if (!rc)
         rc = bus_load(m->bus, snap, err);
-    if (!rc && !snap_find(snap, "machine"))
-        rc = err_set(err, EINVAL, "the snapshot is not a machine's");
-    m->tohost = rc ? 0 : snap_get_u64(snap);
-    for (unsigned i = 0; !rc && i < m->n_harts; i++) {
-        rv64_set_tohost(m->harts[i].vcpu, m->tohost);
-        u64 state             = snap_get_u64(snap);
-        m->harts[i].start_pc  = snap_get_u64(snap);
-        m->harts[i].start_arg = snap_get_u64(snap);
-        if (state > HART_SUSPENDED || snap_failed(snap))
-            rc = err_set(err, EINVAL, "the snapshot's hart %u is in no state that there is", i);
-        else
-            m->harts[i].state = (enum hart_state)state;
-    }
     return rc;
 }
 
@@ -216,17 +187,8 @@ static void machine_stats(struct instance *instance, struct stats *stats)
 {
     struct machine *m = to_machine(instance);
     struct device  *dev;
-    for (unsigned i = 0; i < m->n_harts; i++) {
-        struct rv64_counts c;
-        rv64_counts(m->harts[i].vcpu, &c);
-        stats_add(stats, c.instructions, "", "cpu%u.instructions", i);
-        stats_add(stats, c.traps, "", "cpu%u.exceptions", i);
-        stats_add(stats, c.interrupts, "", "cpu%u.interrupts", i);
-        stats_add(stats, c.tlb_misses, "", "cpu%u.tlb_misses", i);
-        stats_add(stats, c.page_walks, "", "cpu%u.page_walks", i);
-        stats_add(stats, c.mmio, "", "cpu%u.mmio", i);
-        stats_add(stats, c.blocks, "", "cpu%u.blocks_decoded", i);
-    }
+    for (unsigned i = 0; i < m->n_harts; i++)
+        m->board->stats(&m->harts[i], stats);
     for (unsigned i = 0; (dev = bus_device(m->bus, i)); i++) {
         u64 reads = count_read(&dev->reads), writes = count_read(&dev->writes);
         if (reads || writes) {
@@ -250,8 +212,9 @@ static void machine_destroy(struct instance *instance)
         if (m->harts[i].vcpu)
             m->harts[i].vcpu->ops->destroy(m->harts[i].vcpu);
     tracing_stop(m);
+    if (m->board && m->board->destroy)
+        m->board->destroy(m);
     ram_destroy(m->ram);
-    fdt_done(&m->fdt);
     watcher_destroy(m->watcher);
     stopper_destroy(m->stopper);
     pthread_cond_destroy(&m->changed);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "device/fdt.h"
+#include "machine/board.h"
 #include "memory/bus.h"
 #include "memory/ram.h"
 #include "vm/instance.h"
@@ -57,24 +58,25 @@ struct plugged {
 enum { PLUGGED_MAX = 48 };
 
 struct machine {
-    struct instance instance; /* first */
-    struct ram     *ram;
-    struct bus     *bus;
-    struct fdt      fdt;
-    struct device  *plic, *clint, *uart;
-    enum firmware   firmware;
-    bool            jit; /* the engine */
-    struct entry    entry;
-    u64             tohost;           /* gpa of HTIF's word; 0: none */
-    bool            workload_is_disk; /* then it is the first disk */
-    struct plugged  plugged[PLUGGED_MAX];
-    unsigned        n_plugged;
-    struct hart     harts[HARTS_MAX];
-    unsigned        n_harts;
-    struct watcher *watcher; /* looks for a kernel's last words */
-    struct stopper *stopper; /* asks a kernel to end */
-    struct tracing *tracing;
-    struct gdb     *gdb;
+    struct instance     instance; /* first */
+    const struct board *board;
+    struct ram         *ram;
+    struct bus         *bus;
+    struct fdt          fdt;
+    struct device      *plic, *clint, *uart;
+    enum firmware       firmware;
+    bool                jit; /* the engine */
+    struct entry        entry;
+    u64                 tohost;           /* gpa of HTIF's word; 0: none */
+    bool                workload_is_disk; /* then it is the first disk */
+    struct plugged      plugged[PLUGGED_MAX];
+    unsigned            n_plugged;
+    struct hart         harts[HARTS_MAX];
+    unsigned            n_harts;
+    struct watcher     *watcher; /* looks for a kernel's last words */
+    struct stopper     *stopper; /* asks a kernel to end */
+    struct tracing     *tracing;
+    struct gdb         *gdb;
 
     pthread_mutex_t lock; /* guards the following and the harts' states */
     pthread_cond_t  changed;
@@ -88,17 +90,14 @@ static inline struct machine *to_machine(struct instance *i)
     return container_of(i, struct machine, instance);
 }
 
-/* The board's map: one row a device, in board.c. */
+/* virt.c: the board of riscv64 */
 #define DRAM_BASE 0x80000000ull
-
-/* board.c */
 struct board_chosen { /* what the loader tells in /chosen */
     const char *bootargs;
     gpa         initrd_start, initrd_end;
     u32         seed[16];
 };
-int board_build(struct machine *, struct err *err); /* RAM, harts, devices */
-int board_describe(struct machine *, const struct board_chosen *, u32 *size, struct err *err);
+int virt_describe(struct machine *, const struct board_chosen *, u32 *size, struct err *err);
 
 /* Is a virtio-console what hears what is typed? Else the UART does. */
 static inline bool has_virtio_console(const struct machine *m)
@@ -118,7 +117,7 @@ void machine_probe(const struct spec *, struct probe *out);
 int boot_load(struct machine *, struct err *err); /* firmware, kernel, initrd, device tree */
 
 /* harts.c: their threads */
-int  harts_start(struct machine *, struct err *err);
+int  harts_start(struct machine *, struct err *err); /* parked */
 void harts_park(struct machine *); /* and wait until all stand still; not on a hart's thread */
 void harts_halt(struct machine *); /* park, without waiting: from any thread */
 void harts_run(struct machine *);

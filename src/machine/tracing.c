@@ -147,6 +147,8 @@ int tracing_start(struct machine *m, struct err *err)
     t->tracer = (struct rv64_tracer){
         .insn = t->filters[TRACE_INSN].on ? on_insn : NULL, .trap = on_trap, .ctx = t};
     bool harts = t->filters[TRACE_INSN].on || t->filters[TRACE_TRAP].on || t->filters[TRACE_IRQ].on;
+    if (harts && !m->board->traces)
+        return err_set(err, ENOTSUP, "--trace: engine %s tells mmio only", spec->engine);
     for (unsigned i = 0; harts && i < m->n_harts; i++)
         rv64_trace(m->harts[i].vcpu, &t->tracer);
     if (t->filters[TRACE_MMIO].on)

@@ -1,4 +1,5 @@
-/* machine/board.c - the board `virt`: a table of where its devices are, and its device tree.
+/* machine/virt.c - the board `virt` of riscv64: a table of where its devices are, and its device
+ * tree.
  *
  * Compatible with the board of the same name that distributions boot on: the same addresses
  * and interrupt numbers. */
@@ -11,6 +12,7 @@
 #include "device/plic.h"
 #include "device/rtc.h"
 #include "device/uart.h"
+#include "machine/boot.h"
 #include "machine/state.h"
 #include "rv64/rv64.h"
 
@@ -123,7 +125,7 @@ static int add_harts(struct machine *m, struct err *err)
     return 0;
 }
 
-int board_build(struct machine *m, struct err *err)
+static int virt_build(struct machine *m, struct err *err)
 {
     u64 bytes = ALIGN_DOWN(m->instance.spec->memory_bytes, (u64)4096);
     int rc    = ram_create(&m->ram, err);
@@ -215,7 +217,7 @@ static void describe_devices(struct machine *m, const u32 *phandles)
     fdt_end(&m->fdt);
 }
 
-int board_describe(struct machine *m, const struct board_chosen *chosen, u32 *size, struct err *err)
+int virt_describe(struct machine *m, const struct board_chosen *chosen, u32 *size, struct err *err)
 {
     u32 phandles[HARTS_MAX];
     fdt_done(&m->fdt);
@@ -243,3 +245,138 @@ int board_describe(struct machine *m, const struct board_chosen *chosen, u32 *si
     fdt_end(&m->fdt);
     return fdt_complete(&m->fdt, size, err);
 }
+
+/* --- what must be known of the workload before there is a board --- */
+
+static enum firmware firmware_of(const struct spec *spec)
+{
+    if (!spec->firmware || !strcmp(spec->firmware, "builtin"))
+        return FIRMWARE_BUILTIN;
+    return !strcmp(spec->firmware, "none") ? FIRMWARE_NONE : FIRMWARE_FILE;
+}
+
+static int virt_look(struct machine *m, struct err *err)
+{
+    const char *engine = m->instance.spec->engine;
+    struct file f;
+    m->firmware = firmware_of(m->instance.spec);
+    m->jit      = !engine || strcmp(engine, "interp");
+    int rc      = file_open(&f, m->instance.spec->workload, err);
+    if (rc && m->instance.restoring)
+        return 0; /* its bytes are in the snapshot */
+    if (rc)
+        return rc;
+    m->workload_is_disk = file_type(&f) == FILE_DISK;
+    if (m->firmware == FIRMWARE_NONE && file_type(&f) == FILE_ELF)
+        m->tohost = elf_symbol(&f, "tohost");
+    if (m->workload_is_disk && !m->instance.spec->kernel && m->firmware != FIRMWARE_FILE)
+        rc = err_set(err, EINVAL,
+                     "'%s' is a disk: say what boots it, with --kernel FILE or "
+                     "--firmware FILE",
+                     m->instance.spec->workload);
+    file_close(&f);
+    return rc;
+}
+
+/* --- the harts --- */
+
+/* Takes over a start that another hart asked for. */
+static void virt_begin(struct hart *hart)
+{
+    const struct vcpu_ops *ops = hart->vcpu->ops;
+    rv64_reset(hart->vcpu);
+    ops->set(hart->vcpu, RV64_REG_X0 + 10, hart->vcpu->id);
+    ops->set(hart->vcpu, RV64_REG_X0 + 11, hart->start_arg);
+    ops->set(hart->vcpu, RV64_REG_PC, hart->start_pc);
+    hart->state = HART_STARTED;
+}
+
+static void virt_left(struct hart *hart, const struct vcpu_exit *exit)
+{
+    if (exit->why == VCPU_IDLE)
+        rv64_wait(hart->vcpu);
+    else if (exit->why == VCPU_SYSCALL)
+        sbi_call(hart);
+}
+
+static void virt_reset(struct hart *hart)
+{
+    const struct machine  *m   = hart->m;
+    const struct vcpu_ops *ops = hart->vcpu->ops;
+    rv64_reset(hart->vcpu);
+    ops->set(hart->vcpu, RV64_REG_PC, m->entry.pc);
+    ops->set(hart->vcpu, RV64_REG_X0 + 10, hart->vcpu->id);
+    ops->set(hart->vcpu, RV64_REG_X0 + 11, m->entry.fdt);
+    ops->set(hart->vcpu, RV64_REG_X0 + 12, m->entry.dynamic);
+    bool waits  = m->firmware == FIRMWARE_BUILTIN && hart->vcpu->id > 0;
+    hart->state = waits ? HART_STOPPED : HART_STARTED;
+}
+
+static void virt_stats(struct hart *hart, struct stats *stats)
+{
+    unsigned           i = hart->vcpu->id;
+    struct rv64_counts c;
+    rv64_counts(hart->vcpu, &c);
+    stats_add(stats, c.instructions, "", "cpu%u.instructions", i);
+    stats_add(stats, c.traps, "", "cpu%u.exceptions", i);
+    stats_add(stats, c.interrupts, "", "cpu%u.interrupts", i);
+    stats_add(stats, c.tlb_misses, "", "cpu%u.tlb_misses", i);
+    stats_add(stats, c.page_walks, "", "cpu%u.page_walks", i);
+    stats_add(stats, c.mmio, "", "cpu%u.mmio", i);
+    stats_add(stats, c.blocks, "", "cpu%u.blocks_decoded", i);
+}
+
+static int virt_engine(struct machine *m, const char *name, struct err *err)
+{
+    bool jit = !strcmp(name, "jit");
+    int  rc  = 0;
+    for (unsigned i = 0; !rc && i < m->n_harts; i++)
+        rc = rv64_use_jit(m->harts[i].vcpu, jit, err);
+    if (!rc)
+        m->jit = jit;
+    for (unsigned i = 0; rc && i < m->n_harts; i++)
+        rv64_use_jit(m->harts[i].vcpu, m->jit, NULL); /* as it was: that is there already */
+    return rc;
+}
+
+static void virt_save(struct machine *m, struct snap *snap)
+{
+    for (unsigned i = 0; i < m->n_harts; i++)
+        rv64_save(m->harts[i].vcpu, snap);
+}
+
+static int virt_restore(struct machine *m, struct snap *snap, struct err *err)
+{
+    int rc = 0;
+    for (unsigned i = 0; !rc && i < m->n_harts; i++) {
+        rc = rv64_load(m->harts[i].vcpu, snap, err);
+        rv64_set_tohost(m->harts[i].vcpu, m->tohost);
+    }
+    return rc;
+}
+
+static void virt_destroy(struct machine *m)
+{
+    fdt_done(&m->fdt);
+}
+
+static const char *const engines[] = {"jit", "interp", NULL};
+
+const struct board board_virt = {
+    .name       = "virt",
+    .engines    = engines,
+    .memory_min = MiB(4),
+    .look       = virt_look,
+    .build      = virt_build,
+    .load       = boot_load,
+    .destroy    = virt_destroy,
+    .reset      = virt_reset,
+    .begin      = virt_begin,
+    .left       = virt_left,
+    .stats      = virt_stats,
+    .engine     = virt_engine,
+    .save       = virt_save,
+    .restore    = virt_restore,
+    .debugs     = true,
+    .traces     = true,
+};

@@ -1,0 +1,46 @@
+/* machine/board.h - a board: where memory and devices are, what its CPUs are, how it boots.
+ *
+ * One const struct each, a row in boards.c. Life cycle, threads, virtio devices, snapshots and
+ * the console are the same for all. A NULL hook is something the board does not have. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MACHINE_BOARD_H
+#define MACHINE_BOARD_H
+
+#include "base/err.h"
+#include "base/snapshot.h"
+#include "vm/stats.h"
+#include "vm/vcpu.h"
+
+struct hart;
+struct machine;
+struct spec;
+
+struct board {
+    const char        *name;
+    const char *const *engines; /* NULL-terminated; no other board has one of the same name */
+    u64                memory_min;
+
+    int (*look)(struct machine *, struct err *);  /* what must be known before build */
+    int (*build)(struct machine *, struct err *); /* RAM, harts, devices */
+    int (*load)(struct machine *, struct err *);  /* what it boots into RAM; again at each reset */
+    void (*destroy)(struct machine *);            /* after its devices; also when half built */
+
+    /* Of one hart. */
+    void (*reset)(struct hart *); /* to the state before its first instruction; parked */
+    void (*begin)(struct hart *); /* as START_PENDING says; on its thread, m->lock held */
+    void (*left)(struct hart *, const struct vcpu_exit *); /* run() wants a decision; its thread */
+    void (*stats)(struct hart *, struct stats *);
+
+    int (*engine)(struct machine *, const char *name, struct err *); /* parked */
+    void (*save)(struct machine *, struct snap *);                   /* harts, and its own state */
+    int (*restore)(struct machine *, struct snap *, struct err *);   /* RAM is there already */
+
+    bool debugs, traces; /* the gdb stub and traces of instructions know its harts */
+};
+
+extern const struct board board_virt;
+
+/* The board that SPEC's machine or engine names; without either the first. */
+int board_find(const struct board **out, const struct spec *, struct err *err);
+
+#endif
