@@ -27,7 +27,7 @@ USER     := src/process/main.c
 LIB_SRCS := $(filter-out $(MAIN) $(USER),$(SRCS))
 TESTS    := $(wildcard src/*/*_test.c src/*/*/*_test.c)
 FUZZERS  := $(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c)
-FOLDERS  := cli control process machine device debug rv64 codegen memory vm base
+FOLDERS  := cli control process machine timing device debug rv64 codegen memory vm base
 obj       = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 lib_of    = $(filter src/$(1)/%,$(LIB_SRCS))
 LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)

@@ -57,6 +57,10 @@ struct events_own {
 struct lockstep_own {
     char *engines, *root, *jit;
 };
+struct disk_own {
+    bool  json;
+    char *svg, *requests;
+};
 struct version_own {
     bool json;
 };
@@ -67,8 +71,8 @@ struct help_own {
 
 extern const struct option_row run_options[], start_options[], ps_options[], logs_options[],
     attach_options[], stop_options[], kill_options[], stats_options[], inspect_options[],
-    rm_options[], restore_options[], events_options[], lockstep_options[], version_options[],
-    help_options[];
+    rm_options[], restore_options[], events_options[], lockstep_options[], disk_options[],
+    version_options[], help_options[];
 
 extern const struct run_own     run_defaults;
 extern const struct start_own   start_defaults;

@@ -11,7 +11,7 @@ import pytest
 from terminal import Terminal
 
 VERBS = ("run create start ps logs attach stop kill pause resume engine wait stats inspect rm snapshot "
-         "restore events binfmt version help").split()
+         "restore events binfmt lockstep disk version help").split()
 
 
 def refused(done, status, *words):
