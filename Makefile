@@ -9,7 +9,7 @@ BUILD  ?= build$(if $(SAN),/$(SAN))
 PREFIX ?= /usr/local
 CC     ?= cc
 
-PKGS   := libfdt slirp libcjson zlib libzstd
+PKGS   := libfdt slirp libcjson zlib libzstd libseccomp
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough \
           -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
@@ -17,24 +17,25 @@ SAN_FLAGS_address := -fsanitize=address,undefined -fno-sanitize-recover=undefine
 SAN_FLAGS_thread  := -fsanitize=thread
 SAN_FLAGS_fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 SAN_FLAGS := $(SAN_FLAGS_$(SAN))
-LIBS   := -lfdt -lslirp -lcjson -lz -lzstd -lm -lpthread
+LIBS   := -lfdt -lslirp -lcjson -lz -lzstd -lseccomp -lm -lpthread
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I$(BUILD) $(WARN) $(if $(WERROR),-Werror) -fno-strict-aliasing \
              $(shell pkg-config --cflags slirp libcjson 2>/dev/null) $(CFLAGS) $(SAN_FLAGS)
 
 SRCS     := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*/*.c src/*/*/*.c))
 MAIN     := src/cli/main.c
 USER     := src/process/main.c
-LIB_SRCS := $(filter-out $(MAIN) $(USER),$(SRCS))
+OCI      := src/container/oci/main.c
+LIB_SRCS := $(filter-out $(MAIN) $(USER) $(OCI),$(SRCS))
 TESTS    := $(wildcard src/*/*_test.c src/*/*/*_test.c)
 FUZZERS  := $(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c)
-FOLDERS  := cli control process machine timing device debug rv64 codegen memory vm base
+FOLDERS  := cli control container isolation process machine timing device debug rv64 codegen memory vm base
 obj       = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 lib_of    = $(filter src/$(1)/%,$(LIB_SRCS))
 LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)
 TEST_BINS := $(patsubst src/%.c,$(BUILD)/test/%,$(TESTS))
 FUZZ_BINS := $(patsubst src/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
 
-all: $(BUILD)/guise $(BUILD)/guise-user
+all: $(BUILD)/guise $(BUILD)/guise-user $(BUILD)/guise-oci
 
 $(BUILD)/guise: $(call obj,$(MAIN)) $(LIB_FILES)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
@@ -42,6 +43,11 @@ $(BUILD)/guise: $(call obj,$(MAIN)) $(LIB_FILES)
 # Runs in place of a program, so it needs no library of the host's, nor of the program's root.
 $(BUILD)/guise-user: $(call obj,$(USER)) $(LIB_FILES)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(if $(SAN),,-static-pie) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group -lz -lzstd -lm -lpthread
+
+# Started for every container: static, so that nothing is linked when it starts.
+OCI_LIBS := $(BUILD)/libcontainer.a $(BUILD)/libisolation.a $(BUILD)/libbase.a
+$(BUILD)/guise-oci: $(call obj,$(OCI)) $(OCI_LIBS)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) -o $@ $< -Wl,--start-group $(OCI_LIBS) -Wl,--end-group -lseccomp -lm
 
 define folder_lib
 $(BUILD)/lib$(1).a: $(call obj,$(call lib_of,$(1)))
@@ -142,12 +148,13 @@ $(BUILD)/completion/_guise: $(BUILD)/guise
 install: all docs
 	install -Dm755 $(BUILD)/guise $(DESTDIR)$(PREFIX)/bin/guise
 	install -Dm755 $(BUILD)/guise-user $(DESTDIR)$(PREFIX)/bin/guise-user
+	install -Dm755 $(BUILD)/guise-oci $(DESTDIR)$(PREFIX)/bin/guise-oci
 	install -Dm644 $(BUILD)/man/guise.1 $(DESTDIR)$(PREFIX)/share/man/man1/guise.1
 	install -Dm644 $(BUILD)/completion/guise.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guise
 	install -Dm644 $(BUILD)/completion/_guise $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guise
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise bin/guise-user share/man/man1/guise.1 \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise bin/guise-user bin/guise-oci share/man/man1/guise.1 \
 	    share/bash-completion/completions/guise share/zsh/site-functions/_guise)
 
 clean:
