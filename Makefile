@@ -63,6 +63,10 @@ endif
 # Loops over elements, which the host's vectors do.
 $(BUILD)/obj/rv64/vector_int.o $(BUILD)/obj/rv64/vector_fixed.o: ALL_CFLAGS += -O3
 
+# Holds the descriptions of drives that come with guise, as they stand in their files.
+$(BUILD)/obj/timing/storage.o: ALL_CFLAGS += -Wa,-Isrc
+$(BUILD)/obj/timing/storage.o: $(wildcard src/timing/drives/*.disk)
+
 # What each row of insn.def does, as a macro BODY_name: fused.def puts two after each other.
 $(BUILD)/rv64/bodies.h: src/rv64/insn.def
 	@mkdir -p $(@D)

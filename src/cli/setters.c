@@ -142,6 +142,24 @@ static void append_option(char **options, const char *piece)
     *options = joined;
 }
 
+/* Options of disks that name files: what stands before the name. */
+static const char *const files_of_disks[] = {"trace=", "model=hdd:", "model=ssd:"};
+
+/* Such names become absolute, since the monitor works elsewhere. A word alone is no file. */
+static void append_disk_option(char **options, const char *piece)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(files_of_disks); i++) {
+        size_t len = strlen(files_of_disks[i]);
+        if (strncmp(piece, files_of_disks[i], len) == 0 && (i == 0 || strpbrk(piece + len, "/."))) {
+            cleanup_free char *path  = path_absolute(piece + len);
+            cleanup_free char *whole = xasprintf("%s%s", files_of_disks[i], path);
+            append_option(options, whole);
+            return;
+        }
+    }
+    append_option(options, piece);
+}
+
 int set_disk(void *field, const char *value, struct err *err)
 {
     struct spec       *s    = field;
@@ -161,7 +179,7 @@ int set_disk(void *field, const char *value, struct err *err)
         } else if (strcmp(piece, "ro") == 0 || strcmp(piece, "readonly") == 0) {
             d->read_only = true;
         } else if (piece[0]) {
-            append_option(&d->options, piece);
+            append_disk_option(&d->options, piece);
         }
     }
     return 0;

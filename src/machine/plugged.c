@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "device/host/disk.h"
+#include "timing/storage.h"
 #include "device/host/net.h"
 #include "device/pci.h"
 #include "device/plic.h"
@@ -98,19 +99,55 @@ void plugged_stats(struct machine *m, struct stats *stats)
 
 /* --- the devices --- */
 
+static u64 model_until(void *ctx, const struct disk_request *r, u64 since, u64 len)
+{
+    static const enum storage_op ops[DISK_OPS] = {
+        [DISK_READ] = STORAGE_READ,    [DISK_WRITE] = STORAGE_WRITE, [DISK_FLUSH] = STORAGE_FLUSH,
+        [DISK_DISCARD] = STORAGE_TRIM, [DISK_ZERO] = STORAGE_WRITE,
+    };
+    return storage_until(ctx, ops[r->op], r->off, len, since);
+}
+
+static void model_stats(void *ctx, const char *name, struct stats *stats)
+{
+    storage_stats(ctx, name, stats);
+}
+
+static void model_destroy(void *ctx)
+{
+    storage_destroy(ctx);
+}
+
+/* "model=hdd:NAME|hdd:FILE[,trace=FILE]": what the disk costs. */
+static int time_disk(struct disk *disk, const char *options, struct err *err)
+{
+    cleanup_free char *model = option(options, "model"), *trace = option(options, "trace");
+    struct storage    *storage;
+    if (!model)
+        return trace ? err_set(err, EINVAL, "--disk: trace= needs model=") : 0;
+    int rc = storage_create(&storage, model, disk_bytes(disk), trace, err);
+    if (!rc)
+        disk_time(disk, &(struct disk_timing){model_until, model_stats, model_destroy, storage});
+    return rc;
+}
+
 static int plug_disk(struct socket *s, const struct spec_disk *d, struct err *err)
 {
-    static const char *const keys[] = {"bus", "serial", NULL};
+    static const char *const keys[] = {"bus", "serial", "model", "trace", NULL};
     struct instance         *i      = &s->m->instance;
     struct disk_config       config = {d->path, d->format, d->read_only, i->clock, NULL};
-    struct disk             *disk;
+    struct disk             *disk   = NULL;
     struct virtio           *dev;
     cleanup_free char       *serial = option(d->options, "serial");
     int                      rc     = check_options("--disk", d->options, keys, err);
     if (!rc)
         rc = disk_open(&disk, &config, err);
-    if (rc)
+    if (!rc)
+        rc = time_disk(disk, d->options, err);
+    if (rc) {
+        disk_close(disk);
         return rc;
+    }
     rc = virtio_blk_create(&dev, s->m->ram, disk, serial, err);
     if (rc) {
         disk_close(disk);

@@ -12,9 +12,8 @@
 #include "timing/geometry.h"
 #include "timing/mechanics.h"
 
-enum { SEGMENTS_MAX = 256, BLOCKS_MAX = 1 << 16 };
+enum { SEGMENTS_MAX = 256, OUT_MAX = 256 };
 enum read_ahead { AHEAD_NONE, AHEAD_TRACK, AHEAD_CYLINDER, AHEAD_SEGMENT, AHEAD_TRACKS };
-enum fast { FAST_NONE, FAST_APPEND, FAST_ALL };
 
 /* In ms, or blocks. `after` is what the request before was: 0 a read, 1 a write. */
 struct settings {
@@ -30,7 +29,7 @@ struct settings {
     double caching, ahead, ahead_max, ahead_on_hit, fast;
     double any_read, any_free, any_write; /* a track's blocks in any order */
     double stop_in_sector;                /* read-ahead ends at once */
-    double hits_on_written, never_disconnect;
+    double hits_on_written, never_disconnect, prebuffering, almost;
 };
 
 struct segment {
@@ -59,7 +58,8 @@ struct drive {
     /* The arm: over which track, and from when on it is free. */
     struct place over;
     double       free_at;
-    double       write_end; /* when what was taken before is on the media */
+    double       out_end[OUT_MAX]; /* when what was taken is on the media, the last ones */
+    u64          n_out;
     struct ahead ahead;
     double      *there; /* when each block of the request in hand is in the buffer */
     double       first_seek, first_wait;
@@ -99,8 +99,9 @@ static void keep(struct drive *d, struct segment *s)
 static struct segment *find(struct drive *d, u64 block)
 {
     for (u32 i = 0; i < d->n_segments; i++) {
-        struct segment *s = &d->segments[i];
-        if (s->used && block >= s->start && block < s->end && (!s->written || d->s.hits_on_written))
+        struct segment *s   = &d->segments[i];
+        u64             end = s->end + (d->s.almost && d->ahead.segment == s);
+        if (s->used && block >= s->start && block < end && (!s->written || d->s.hits_on_written))
             return s;
     }
     return NULL;
@@ -247,6 +248,11 @@ static double pass(struct drive *d, double at, const struct drive_request *r, u6
     return d->free_at = at;
 }
 
+double drive_clean_ms(const struct drive *d)
+{
+    return d->n_out ? d->out_end[(d->n_out - 1) % OUT_MAX] : 0;
+}
+
 /* --- the bus --- */
 
 /* Blocks go to the host as they come, from AT on; when the last is there. */
@@ -273,9 +279,10 @@ static double read_hit(struct drive *d, double now, const struct drive_request *
     bool   on  = d->ahead.segment == s;
     u64    end = r->block + r->blocks, had = MIN(s->end, end);
     double begin = now + d->s.read_hit[d->last_write] + d->s.prepare;
-    if (s->written && d->write_end > now) { /* the segment is in use until all is written */
-        begin      = fmax(begin, d->write_end);
-        out->queue = d->write_end - now;
+    double clean = drive_clean_ms(d);
+    if (s->written && clean > now && !d->s.prebuffering) { /* in use until all is written */
+        begin      = fmax(begin, clean);
+        out->queue = clean - now;
     }
     for (u64 b = r->block; b < had; b++)
         d->there[b - r->block] = now;
@@ -386,19 +393,28 @@ static double write_through(struct drive *d, double now, const struct drive_requ
     return end + d->s.write_done;
 }
 
+/* When the buffer has room for one more write: those before it are on the media, or, in a drive
+ * that takes writes while it writes, all but the last few. */
+static double room_at(const struct drive *d)
+{
+    u32 places = d->s.prebuffering ? (u32)fmax(1, d->s.write_segments) : 1;
+    return d->n_out < places ? 0 : d->out_end[(d->n_out - places) % OUT_MAX];
+}
+
 /* Done when it is in the buffer; it is written out behind the host's back. */
 static double write_behind(struct drive *d, double now, const struct drive_request *r, bool append,
                            struct drive_times *out)
 {
     double command = now + d->s.write_hit[d->last_write], bus = command + d->s.prepare;
-    double media = fmax(command, d->free_at);
-    if (d->write_end > now && !append) { /* the buffer's room for writes is taken */
-        bus = fmax(command + d->s.write_disconnect, d->free_at) + d->s.reselect + d->s.prepare;
-        out->queue = fmax(0, d->free_at - command);
+    double media = fmax(command, d->free_at), room = room_at(d);
+    if (room > now && (!append || d->s.prebuffering)) {
+        bus        = fmax(command + d->s.write_disconnect, room) + d->s.reselect + d->s.prepare;
+        out->queue = fmax(0, room - command);
     }
-    out->hit     = true;
-    double taken = take(d, bus, r->blocks);
-    d->write_end = put(d, media, r, append, out);
+    out->hit                         = true;
+    double taken                     = take(d, bus, r->blocks);
+    double end                       = put(d, media, r, append, out);
+    d->out_end[d->n_out++ % OUT_MAX] = end;
     return taken + d->s.write_done;
 }
 
@@ -407,16 +423,15 @@ static double serve_write(struct drive *d, double now, const struct drive_reques
 {
     read_on(d, now, false);
     d->ahead.segment       = NULL;
-    struct segment *s      = d->last && d->last->written ? d->last : NULL;
-    bool            append = s && s->end == r->block && d->free_at >= now;
-    bool            extra  = d->s.extra && d->last_write && !(s && s->end == r->block);
-    bool            follow = s && s->end == r->block;
+    struct segment *s      = d->last;
+    bool            follow = s && s->written && s->end == r->block;
+    bool            append = follow && d->free_at >= now;
+    bool            extra  = d->s.extra && d->last_write && !follow;
     if (!follow)
         s = oldest(d, true);
     forget(d, r->block, r->blocks, follow ? s : NULL);
-    bool   fast = d->s.fast == FAST_ALL || (d->s.fast == FAST_APPEND);
-    double end =
-        fast ? write_behind(d, now, r, append, out) : write_through(d, now, r, append, extra, out);
+    double end = d->s.fast ? write_behind(d, now, r, append, out)
+                           : write_through(d, now, r, append, extra, out);
     if (!follow)
         *s = (struct segment){.start = r->block, .end = r->block};
     s->written = true;
@@ -487,6 +502,8 @@ static const struct row {
     {"Immediate buffer write", SET(any_write), 0, 1, true},
     {"Stop prefetch in sector", SET(stop_in_sector), 0, 1, false},
     {"Allow read hits on write data", SET(hits_on_written), 0, 1, false},
+    {"Allow almost read hits", SET(almost), 0, 1, false},
+    {"Allow write prebuffering", SET(prebuffering), 0, 1, false},
     {"Never disconnect", SET(never_disconnect), 0, 1, false},
     {"Read hit over. after read", SET(read_hit[0]), 0, 1e4, true},
     {"Read hit over. after write", SET(read_hit[1]), 0, 1e4, true},
@@ -551,15 +568,11 @@ static int read_drive(struct drive *d, const struct params *p, struct err *err)
     return rc ? rc : mechanics_create(&d->mechanics, p, err);
 }
 
-int drive_create(struct drive **out, const char *path, struct err *err)
+static int create(struct drive **out, struct params *p, const char *path, struct err *err)
 {
-    struct params *p;
-    int            rc = params_read(&p, path, err);
-    if (rc)
-        return rc;
     struct drive *d = xnew(struct drive);
-    d->there        = xalloc(BLOCKS_MAX * sizeof(double));
-    rc              = read_drive(d, p, err);
+    d->there        = xalloc(DRIVE_BLOCKS_MAX * sizeof(double));
+    int rc          = read_drive(d, p, err);
     params_free(p);
     if (rc) {
         err_wrap(err, "%s", path);
@@ -569,6 +582,20 @@ int drive_create(struct drive **out, const char *path, struct err *err)
     geometry_find(d->geometry, 0, &d->over);
     *out = d;
     return 0;
+}
+
+int drive_create(struct drive **out, const char *path, struct err *err)
+{
+    struct params *p;
+    int            rc = params_read(&p, path, err);
+    return rc ? rc : create(out, p, path, err);
+}
+
+int drive_create_text(struct drive **out, const char *text, const char *name, struct err *err)
+{
+    struct params *p;
+    int            rc = params_parse(&p, text, name, err);
+    return rc ? rc : create(out, p, name, err);
 }
 
 void drive_destroy(struct drive *d)

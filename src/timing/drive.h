@@ -30,15 +30,22 @@ struct drive_times {
 
 /* From a description with disksim_disk and dm_disk blocks, and perhaps a disksim_bus. */
 int  drive_create(struct drive **out, const char *path, struct err *err);
+int  drive_create_text(struct drive **out, const char *text, const char *name, struct err *err);
 void drive_destroy(struct drive *); /* NULL is fine */
 
 const char *drive_name(const struct drive *);
 u64         drive_blocks(const struct drive *);
 
-/* At time NOW, which never goes back. The request lies on the drive. */
+enum { DRIVE_BLOCKS_MAX = 1 << 16 };
+
+/* At time NOW, which never goes back. The request lies on the drive, and has at most
+ * DRIVE_BLOCKS_MAX blocks. */
 void drive_serve(struct drive *, double now, const struct drive_request *, struct drive_times *out);
 
 /* Until the first block is below a head, were it served at NOW: for who chooses the next. */
 double drive_reach_ms(const struct drive *, double now, const struct drive_request *);
+
+/* When all that the buffer took by now is on the media. */
+double drive_clean_ms(const struct drive *);
 
 #endif

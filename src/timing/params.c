@@ -249,6 +249,16 @@ static int load(const char *path, char **text, size_t *len, struct err *err)
 }
 
 /* FIRST: which block of all is the file's first. */
+static int read_text(struct params *p, const char *text, size_t len, const char *name,
+                     unsigned depth, u32 *first, struct err *err)
+{
+    char *file             = xstrdup(name);
+    p->files[p->n_files++] = file;
+    struct source s        = {.params = p, .file = file, .at = text, .end = text + len, .line = 1};
+    *first                 = p->top.n_items;
+    return top(&s, depth + 1, err);
+}
+
 static int read_file(struct params *p, const char *path, unsigned depth, u32 *first,
                      struct err *err)
 {
@@ -259,26 +269,32 @@ static int read_file(struct params *p, const char *path, unsigned depth, u32 *fi
     int rc = load(path, &text, &len, err);
     if (rc)
         return rc;
-    char *name             = xstrdup(path);
-    p->files[p->n_files++] = name;
-    struct source s        = {.params = p, .file = name, .at = text, .end = text + len, .line = 1};
-    *first                 = p->top.n_items;
-    rc                     = top(&s, depth + 1, err);
+    rc = read_text(p, text, len, path, depth, first, err);
     free(text);
+    return rc;
+}
+
+static int done(struct params **out, struct params *p, int rc)
+{
+    if (rc)
+        params_free(p);
+    else
+        *out = p;
     return rc;
 }
 
 int params_read(struct params **out, const char *path, struct err *err)
 {
     u32            first;
-    struct params *p  = xnew(struct params);
-    int            rc = read_file(p, path, 0, &first, err);
-    if (rc) {
-        params_free(p);
-        return rc;
-    }
-    *out = p;
-    return 0;
+    struct params *p = xnew(struct params);
+    return done(out, p, read_file(p, path, 0, &first, err));
+}
+
+int params_parse(struct params **out, const char *text, const char *name, struct err *err)
+{
+    u32            first;
+    struct params *p = xnew(struct params);
+    return done(out, p, read_text(p, text, strlen(text), name, 0, &first, err));
 }
 
 static void drop(struct param *p)

@@ -28,6 +28,7 @@ struct params; /* owns all that was read */
 
 /* Reads the file and those it names. Bounded: files, nesting, items. */
 int  params_read(struct params **out, const char *path, struct err *err);
+int  params_parse(struct params **out, const char *text, const char *name, struct err *err);
 void params_free(struct params *); /* NULL is fine */
 
 /* The N-th block of that type, in all that was read; NULL: there is none. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "vm/stats.h"
 #include "vm/clock.h"
 #include "vm/kind.h"
 
@@ -221,13 +222,26 @@ static void spec_refusals(void **state)
     assert_false(spec_name_ok("a") || spec_name_ok("-ab") || spec_name_ok("a/b"));
 }
 
+static void spreads(void **state)
+{
+    struct spread s = {0};
+    (void)state;
+    assert_int_equal(spread_percentile(&s, 50), 0);
+    for (u64 v = 1; v <= 1000; v++)
+        spread_add(&s, v);
+    assert_in_range(spread_percentile(&s, 50), 500, 500 * 9 / 8);
+    assert_in_range(spread_percentile(&s, 99), 990, 1000);
+    assert_int_equal(s.max, 1000);
+    spread_add(&s, ~0ull);
+    assert_true(spread_percentile(&s, 100) == ~0ull);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(life_table),
-        cmocka_unit_test(instance_hooks),
-        cmocka_unit_test(spec_round_trip),
-        cmocka_unit_test(spec_refusals),
+        cmocka_unit_test(life_table),      cmocka_unit_test(instance_hooks),
+        cmocka_unit_test(spec_round_trip), cmocka_unit_test(spec_refusals),
+        cmocka_unit_test(spreads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

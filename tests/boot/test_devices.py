@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is plugged into the board, as Debian's kernel uses it: disks, network, shared folders."""
+import csv
 import http.server
 import re
 import shutil
@@ -224,3 +225,30 @@ def test_stats_of_devices(guise, tmp_path):
 def test_no_network(guise):
     out = guise("run", *linux("ls /sys/class/net", net="none"), timeout=PATIENCE)
     assert "eth0" not in out
+
+
+def test_disk_with_a_model(guise, ext4, tmp_path):
+    """A disk that seeks and turns: each request takes as long as the model says, and what it says is told."""
+    trace = tmp_path / "trace.csv"
+    reads = "; ".join(f"dd if=/dev/vda of=/dev/null bs=4k count=1 skip={i * 977 % 16000} iflag=direct" for i in range(12))
+    stop = "dd if=/dev/zero of=/dev/vda bs=64k count=20 conv=fsync"
+    disk = f"{ext4('disk', 'raw')},model=hdd:sata7200,trace={trace}"
+    done = guise.run("run", "--stats", *linux(f"modprobe virtio_blk; {reads}; {stop}", disk=disk), timeout=PATIENCE)
+    rows = list(csv.DictReader(trace.open()))
+    random = [r for r in rows if r["op"] == "read" and int(r["block"]) >= 8][-11:]
+    assert sum(float(r["rotate_ms"]) > 0 for r in random) > 3 and any(r["op"] == "flush" for r in rows)
+    for before, after in zip(random, random[1:]):
+        assert float(after["start_ms"]) >= float(before["end_ms"])
+    parts = ("queue_ms", "overhead_ms", "seek_ms", "rotate_ms", "transfer_ms")
+    for r in rows:
+        assert abs(sum(float(r[k]) for k in parts) - (float(r["end_ms"]) - float(r["start_ms"]))) < 1e-3
+    told = dict(re.findall(r"^disk0\.([\w.]+) +(\d+)", done.stderr, re.M))
+    assert int(told["model.requests"]) == len(rows)
+    assert abs(int(told["model.seek"]) - 1e6 * sum(float(r["seek_ms"]) for r in rows)) < 1e5
+
+
+@pytest.mark.parametrize("options, says", [
+    ("model=hdd:nosuch", "nosuch"), ("model=tape:x", "hdd:"), ("trace=x", "model="), ("model=hdd:./none.disk", "none.disk")])
+def test_models_that_are_not_there(guise, ext4, options, says):
+    done = guise.run("run", *linux("true", disk=f"{ext4('disk', 'raw')},{options}"), timeout=PATIENCE)
+    assert done.returncode == 125 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -29,7 +30,8 @@ struct disk {
     bool            complained; /* an I/O error was logged */
     u64             count[DISK_OPS], bytes_moved[DISK_OPS], errors;
 
-    struct list waiting; /* loop thread: their timers run */
+    struct list   waiting; /* loop thread: their timers run */
+    struct spread late;    /* loop thread: by how many ns they came later than they should */
 };
 
 static void list_init(struct list *l)
@@ -97,7 +99,9 @@ static void deliver(struct disk *d, struct disk_request *r)
 
 static void fired(void *ctx)
 {
-    struct disk_request *r = ctx;
+    struct disk_request *r   = ctx;
+    u64                  now = clock_now(r->disk->clock);
+    spread_add(&r->disk->late, now > r->timer.at_ns ? now - r->timer.at_ns : 0);
     deliver(r->disk, r);
 }
 
@@ -115,10 +119,14 @@ static void collect(struct disk *d)
         const struct disk_timing *t = &d->timing;
         u64 until = t->until ? t->until(t->ctx, r, r->since, request_bytes(r)) : 0;
         r->timer  = (struct timer){.fire = fired, .ctx = r};
-        if (until <= clock_now(d->clock))
-            deliver(d, r);
-        else
+        u64 now   = clock_now(d->clock);
+        if (until > now) {
             clock_arm(d->clock, &r->timer, until);
+            continue;
+        }
+        if (t->until)
+            spread_add(&d->late, now - until);
+        deliver(d, r);
     }
 }
 
@@ -229,7 +237,14 @@ void disk_close(struct disk *d)
     for (struct disk_request *r; (r = list_take(&d->waiting));)
         clock_disarm(d->clock, &r->timer);
     image_close(d->image);
+    if (d->timing.destroy)
+        d->timing.destroy(d->timing.ctx);
     disk_free(d);
+}
+
+void disk_time(struct disk *d, const struct disk_timing *timing)
+{
+    d->timing = *timing;
 }
 
 u64 disk_bytes(const struct disk *d)
@@ -290,4 +305,11 @@ void disk_stats(struct disk *d, const char *name, struct stats *stats)
     }
     stats_add(stats, d->errors, "", "%s.errors", name);
     pthread_mutex_unlock(&d->lock);
+    if (d->timing.until) {
+        char prefix[64];
+        snprintf(prefix, sizeof(prefix), "%s.late", name);
+        stats_add_spread(stats, &d->late, "ns", prefix);
+    }
+    if (d->timing.stats)
+        d->timing.stats(d->timing.ctx, name, stats);
 }

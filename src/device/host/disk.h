@@ -38,6 +38,8 @@ struct disk_request {
  * is at once. Asked on the loop thread, once a request, in the order in which they came. */
 struct disk_timing {
     u64 (*until)(void *ctx, const struct disk_request *, u64 since, u64 len);
+    void (*stats)(void *ctx, const char *name, struct stats *); /* NULL: none of its own */
+    void (*destroy)(void *ctx);                                 /* by disk_close; NULL: nothing */
     void *ctx;
 };
 
@@ -50,6 +52,9 @@ struct disk_config {
 
 int  disk_open(struct disk **out, const struct disk_config *, struct err *err);
 void disk_close(struct disk *); /* NULL is fine; waits for its thread; pending are forgotten */
+
+/* As config.timing; before the first request. */
+void disk_time(struct disk *, const struct disk_timing *);
 
 u64  disk_bytes(const struct disk *);
 bool disk_read_only(const struct disk *);

@@ -135,7 +135,7 @@ static void test_by_the_clock(void **state)
 static void test_timing_model(void **state)
 {
     struct bench       b;
-    struct disk_timing timing = {one_head, &b};
+    struct disk_timing timing = {.until = one_head, .ctx = &b};
     (void)state;
     set_up(&b, &timing);
     clock_resume(b.clock);
@@ -152,7 +152,7 @@ static void test_timing_model(void **state)
 static void test_paused_under_a_model(void **state)
 {
     struct bench       b;
-    struct disk_timing timing = {one_head, &b};
+    struct disk_timing timing = {.until = one_head, .ctx = &b};
     (void)state;
     set_up(&b, &timing);
     clock_resume(b.clock);
