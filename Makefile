@@ -65,7 +65,7 @@ $(BUILD)/obj/rv64/vector_int.o $(BUILD)/obj/rv64/vector_fixed.o: ALL_CFLAGS += -
 
 # Holds the descriptions of drives that come with guise, as they stand in their files.
 $(BUILD)/obj/timing/storage.o: ALL_CFLAGS += -Wa,-Isrc
-$(BUILD)/obj/timing/storage.o: $(wildcard src/timing/drives/*.disk)
+$(BUILD)/obj/timing/storage.o: $(wildcard src/timing/drives/*)
 
 # What each row of insn.def does, as a macro BODY_name: fused.def puts two after each other.
 $(BUILD)/rv64/bodies.h: src/rv64/insn.def

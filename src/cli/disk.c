@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "cli/print.h"
 #include "cli/verbs.h"
+#include "timing/load.h"
 #include "timing/replay.h"
 
 const struct option_row disk_options[] = {
@@ -14,8 +15,18 @@ const struct option_row disk_options[] = {
     {"svg", 0, "FILE", "a picture of both distributions", set_text, OPT_OWN(struct disk_own, svg)},
     {"requests", 0, "FILE", "each request, where its time went, as CSV", set_text,
      OPT_OWN(struct disk_own, requests)},
+    {"pattern", 0, "PATTERN", "try: read, write, randread, randwrite or randrw (randread)",
+     set_text, OPT_OWN(struct disk_own, pattern)},
+    {"size", 0, "BYTES", "try: of a request (4K)", set_size, OPT_OWN(struct disk_own, size)},
+    {"count", 'n', "N", "try: how many requests (10000)", set_number,
+     OPT_OWN(struct disk_own, count)},
+    {"depth", 0, "N", "try: so many at a time (1)", set_number, OPT_OWN(struct disk_own, depth)},
+    {"worn", 0, "TIMES", "try: flash that was written over at random so often before (0)", set_text,
+     OPT_OWN(struct disk_own, worn)},
+    {"seed", 0, "N", "try: of what is random (1)", set_number, OPT_OWN(struct disk_own, seed)},
     {0},
 };
+const struct disk_own disk_defaults = {.size = 4096, .count = 10000, .depth = 1, .seed = 1};
 
 static const struct {
     const char *name;
@@ -102,13 +113,84 @@ static int validate(struct command *c, struct err *err)
     return rc;
 }
 
+/* --- try --- */
+
+static void load_json(const char *model, const struct load_result *r)
+{
+    cleanup_json cJSON *j = cJSON_CreateObject();
+    json_put_str(j, "model", model);
+    json_put_u64(j, "requests", r->requests);
+    cJSON_AddNumberToObject(j, "seconds", r->seconds);
+    cJSON_AddNumberToObject(j, "iops", (double)r->requests / r->seconds);
+    cJSON_AddNumberToObject(j, "bytes_per_second", (double)r->bytes / r->seconds);
+    cJSON_AddNumberToObject(j, "mean_ms", r->mean_ms);
+    cJSON_AddNumberToObject(j, "p50_ms", (double)spread_percentile(&r->service, 50) / 1e6);
+    cJSON_AddNumberToObject(j, "p90_ms", (double)spread_percentile(&r->service, 90) / 1e6);
+    cJSON_AddNumberToObject(j, "p99_ms", (double)spread_percentile(&r->service, 99) / 1e6);
+    cJSON_AddNumberToObject(j, "max_ms", (double)r->service.max / 1e6);
+    cJSON_AddNumberToObject(j, "amplification", r->amplification);
+    cleanup_free char *text = json_pages(j);
+    fputs(text, stdout);
+}
+
+static void load_table(const char *model, const struct load_result *r)
+{
+    printf("%s\n%10s %10s %9s %9s %9s %9s %9s %13s\n", model, "requests/s", "MB/s", "mean, ms",
+           "p50", "p90", "p99", "max", "amplification");
+    printf("%10.0f %10.1f %9.3f %9.3f %9.3f %9.3f %9.3f %13.2f\n", (double)r->requests / r->seconds,
+           (double)r->bytes / r->seconds / 1e6, r->mean_ms,
+           (double)spread_percentile(&r->service, 50) / 1e6,
+           (double)spread_percentile(&r->service, 90) / 1e6,
+           (double)spread_percentile(&r->service, 99) / 1e6, (double)r->service.max / 1e6,
+           r->amplification);
+}
+
+static int try_model(struct command *c, struct err *err)
+{
+    const struct disk_own *o      = c->own;
+    struct storage_config  config = {.model = c->words[1], .trace = o->requests, .seed = o->seed};
+    struct load load = {o->pattern ? o->pattern : "randread", o->size, o->count, o->depth, o->seed};
+    struct load_result r;
+    struct storage    *s;
+    char              *end = NULL;
+    config.worn            = o->worn ? strtod(o->worn, &end) : 0;
+    if (o->worn && (end == o->worn || *end || !(config.worn >= 0 && config.worn <= 100)))
+        return err_set(err, EINVAL, "--worn %s: a number from 0 to 100 is expected", o->worn);
+    int rc = storage_create(&s, &config, err);
+    if (rc)
+        return rc;
+    rc = load_run(s, &load, &r, err);
+    if (!rc && o->json)
+        load_json(c->words[1], &r);
+    else if (!rc)
+        load_table(c->words[1], &r);
+    storage_destroy(s);
+    return rc;
+}
+
+static int list_models(struct command *c, struct err *err)
+{
+    const char *name;
+    (void)c;
+    (void)err;
+    for (unsigned i = 0; (name = storage_name(i)); i++)
+        puts(name);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int         words;
+    int (*run)(struct command *, struct err *);
+} actions[] = {{"models", 1, list_models}, {"validate", 3, validate}, {"try", 2, try_model}};
+
 int verb_disk(struct command *c)
 {
     struct err err = {0};
-    int        rc;
-    if (!strcmp(c->words[0], "validate") && c->n_words == 3)
-        rc = validate(c, &err);
-    else
-        rc = err_set(&err, EINVAL, "'%s': say validate MODEL TRACE", c->words[0]);
+    int        rc =
+        err_set(&err, EINVAL, "'%s': say models, validate MODEL TRACE or try MODEL", c->words[0]);
+    for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
+        if (!strcmp(actions[i].name, c->words[0]) && actions[i].words == c->n_words)
+            rc = actions[i].run(c, &err);
     return rc ? complain(c, EXIT_GUISE, &err) : 0;
 }

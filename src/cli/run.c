@@ -56,7 +56,8 @@ const struct option_row run_options[] = {
     {"console", 0, "uart|virtio", "what hears what is typed: ttyS0 or hvc0 of Linux (uart)",
      set_console, OPT_SPEC(console)},
     {"disk", 0,
-     "FILE[,format=raw|qcow2][,ro][,model=hdd:NAME|hdd:FILE][,trace=FILE][,KEY=VALUE...]",
+     "FILE[,format=raw|qcow2][,ro][,model=hdd:NAME|ssd:NAME|...][,trace=FILE][,worn=TIMES][,KEY="
+     "VALUE...]",
      "attach a disk; with a model, requests take as long as that drive's would", set_disk,
      OPT_WHOLE_SPEC, COMPLETE_FILE},
     {"machine", 0, "NAME", "the board (virt)", set_text, OPT_SPEC(machine)},

@@ -58,8 +58,10 @@ struct lockstep_own {
     char *engines, *root, *jit;
 };
 struct disk_own {
-    bool  json;
-    char *svg, *requests;
+    bool     json;
+    char    *svg, *requests, *pattern, *worn;
+    u64      size;
+    unsigned count, depth, seed;
 };
 struct version_own {
     bool json;
@@ -75,6 +77,7 @@ extern const struct option_row run_options[], start_options[], ps_options[], log
     version_options[], help_options[];
 
 extern const struct run_own     run_defaults;
+extern const struct disk_own    disk_defaults;
 extern const struct start_own   start_defaults;
 extern const struct attach_own  attach_defaults;
 extern const struct stop_own    stop_defaults;

@@ -118,14 +118,20 @@ static void model_destroy(void *ctx)
     storage_destroy(ctx);
 }
 
-/* "model=hdd:NAME|hdd:FILE[,trace=FILE]": what the disk costs. */
+/* "model=hdd:NAME|ssd:NAME|...[,trace=FILE][,worn=TIMES]": what the disk costs. */
 static int time_disk(struct disk *disk, const char *options, struct err *err)
 {
-    cleanup_free char *model = option(options, "model"), *trace = option(options, "trace");
-    struct storage    *storage;
+    cleanup_free char    *model = option(options, "model"), *trace = option(options, "trace");
+    cleanup_free char    *worn = option(options, "worn");
+    struct storage_config c    = {.model = model, .bytes = disk_bytes(disk), .trace = trace};
+    struct storage       *storage;
     if (!model)
-        return trace ? err_set(err, EINVAL, "--disk: trace= needs model=") : 0;
-    int rc = storage_create(&storage, model, disk_bytes(disk), trace, err);
+        return trace || worn ? err_set(err, EINVAL, "--disk: trace= and worn= need model=") : 0;
+    char *end = NULL;
+    c.worn    = worn ? strtod(worn, &end) : 0;
+    if (worn && (end == worn || *end || !(c.worn >= 0 && c.worn <= 100)))
+        return err_set(err, EINVAL, "--disk: worn=%s: a number from 0 to 100 is expected", worn);
+    int rc = storage_create(&storage, &c, err);
     if (!rc)
         disk_time(disk, &(struct disk_timing){model_until, model_stats, model_destroy, storage});
     return rc;
@@ -133,7 +139,7 @@ static int time_disk(struct disk *disk, const char *options, struct err *err)
 
 static int plug_disk(struct socket *s, const struct spec_disk *d, struct err *err)
 {
-    static const char *const keys[] = {"bus", "serial", "model", "trace", NULL};
+    static const char *const keys[] = {"bus", "serial", "model", "trace", "worn", NULL};
     struct instance         *i      = &s->m->instance;
     struct disk_config       config = {d->path, d->format, d->read_only, i->clock, NULL};
     struct disk             *disk   = NULL;
