@@ -9,7 +9,7 @@ BUILD  ?= build$(if $(SAN),/$(SAN))
 PREFIX ?= /usr/local
 CC     ?= cc
 
-PKGS   := libfdt slirp libcjson zlib libzstd libseccomp
+PKGS   := libfdt slirp libcjson zlib libzstd libseccomp liblz4 liblzma bzip2 libcrypto
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough \
           -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
@@ -17,18 +17,20 @@ SAN_FLAGS_address := -fsanitize=address,undefined -fno-sanitize-recover=undefine
 SAN_FLAGS_thread  := -fsanitize=thread
 SAN_FLAGS_fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 SAN_FLAGS := $(SAN_FLAGS_$(SAN))
-LIBS   := -lfdt -lslirp -lcjson -lz -lzstd -lseccomp -lm -lpthread
+LIBS   := -lfdt -lslirp -lcjson -lz -lzstd -llz4 -llzma -lbz2 -lcrypto -lseccomp -lm -lpthread
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I$(BUILD) $(WARN) $(if $(WERROR),-Werror) -fno-strict-aliasing \
              $(shell pkg-config --cflags slirp libcjson 2>/dev/null) $(CFLAGS) $(SAN_FLAGS)
 
-SRCS     := $(filter-out %_test.c %_fuzz.c,$(wildcard src/*/*.c src/*/*/*.c))
+# What needs a certain host's CPU: src/kvm, and the board it runs, want x86-64.
+OTHERS   := $(if $(filter x86_64,$(shell uname -m)),,src/kvm/% src/machine/pc%)
+SRCS     := $(filter-out %_test.c %_fuzz.c $(OTHERS),$(wildcard src/*/*.c src/*/*/*.c))
 MAIN     := src/cli/main.c
 USER     := src/process/main.c
 OCI      := src/container/oci/main.c
 LIB_SRCS := $(filter-out $(MAIN) $(USER) $(OCI),$(SRCS))
-TESTS    := $(wildcard src/*/*_test.c src/*/*/*_test.c)
-FUZZERS  := $(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c)
-FOLDERS  := cli control container isolation process machine timing device debug rv64 codegen memory vm base
+TESTS    := $(filter-out $(OTHERS),$(wildcard src/*/*_test.c src/*/*/*_test.c))
+FUZZERS  := $(filter-out $(OTHERS),$(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c))
+FOLDERS  := cli control container isolation process machine timing device debug kvm rv64 codegen memory vm base
 obj       = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 lib_of    = $(filter src/$(1)/%,$(LIB_SRCS))
 LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)

@@ -6,7 +6,12 @@
 #include "machine/board.h"
 #include "vm/spec.h"
 
-static const struct board *const boards[] = {&board_virt};
+static const struct board *const boards[] = {
+    &board_virt,
+#ifdef __x86_64__
+    &board_pc,
+#endif
+};
 
 static bool has_engine(const struct board *b, const char *engine)
 {

@@ -100,6 +100,18 @@ u64 elf_symbol(const struct file *f, const char *name)
     return 0;
 }
 
+bool elf_has_note(const struct file *f, const char *owner)
+{
+    Elf64_Phdr        room;
+    const Elf64_Phdr *p;
+    size_t            len = strlen(owner) + 1;
+    for (unsigned i = 0; (p = program_header(f, i, &room)); i++)
+        if (p->p_type == PT_NOTE && p->p_offset < f->len && p->p_filesz <= f->len - p->p_offset &&
+            memmem(f->data + p->p_offset, p->p_filesz, owner, len))
+            return true;
+    return false;
+}
+
 bool elf_fits_board(const struct file *f)
 {
     Elf64_Phdr        room;
@@ -198,7 +210,7 @@ static int load_dynamic(struct machine *m, gpa at, gva next, struct err *err)
     return 0;
 }
 
-static char *command_line(const struct spec *spec)
+char *command_line(const struct spec *spec)
 {
     char *line = xstrdup(spec->append ? spec->append : "");
     for (char **arg = spec->args; arg && *arg; arg++) {

@@ -15,7 +15,14 @@ struct file {
     u8         *unpacked;
 };
 
-enum file_type { FILE_OTHER, FILE_ELF, FILE_IMAGE, FILE_DISK };
+enum file_type {
+    FILE_OTHER,
+    FILE_ELF, /* of RISC-V, 64 bits */
+    FILE_IMAGE,
+    FILE_ELF_X86,
+    FILE_BZIMAGE,
+    FILE_DISK
+};
 
 /* Linux's Image for riscv64 (Documentation/arch/riscv/boot-image-header). */
 struct image_header {
@@ -32,10 +39,12 @@ _Static_assert(sizeof(struct image_header) == 64, "as the kernel has it");
 int            file_open(struct file *, const char *path, struct err *err);
 int            file_map(struct file *, const char *path, struct err *err); /* as it is */
 void           file_close(struct file *);
-enum file_type file_type(const struct file *); /* ELF: of RISC-V, 64 bits */
+enum file_type file_type(const struct file *);
 
 bool file_image_header(const struct file *, struct image_header *out); /* false: it is none */
 u64  elf_symbol(const struct file *, const char *name);                /* its value; 0: not there */
+bool file_is_bzimage(const struct file *); /* Linux for x86, packed as boot.rst has it */
+bool elf_has_note(const struct file *, const char *owner);
 bool elf_fits_board(const struct file *); /* it wants to be where the board has memory */
 
 struct ram;

@@ -7,13 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "base/alloc.h"
 #include "machine/boot.h"
-
-enum { IMAGE_MAX = 512 << 20 };
+#include "machine/unpack.h"
 
 /* --- files --- */
 
@@ -29,6 +26,7 @@ int file_map(struct file *f, const char *path, struct err *err)
 {
     cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat    st;
+    *f = (struct file){0};
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_errno(err, errno, "open '%s'", path);
     if (!S_ISREG(st.st_mode))
@@ -46,89 +44,35 @@ int file_map(struct file *f, const char *path, struct err *err)
     return 0;
 }
 
-/* Makes room for more unpacked bytes; false: too large. */
-static bool more_room(struct file *f, size_t *room)
-{
-    if (*room >= IMAGE_MAX)
-        return false;
-    size_t bigger = *room ? 2 * *room : (size_t)32 << 20;
-    u8    *p      = realloc(f->unpacked, bigger);
-    if (!p)
-        return false;
-    f->unpacked = p;
-    *room       = bigger;
-    return true;
-}
-
-static bool unpack_gzip(struct file *f, size_t *len)
-{
-    z_stream z = {.next_in = f->mapped, .avail_in = (uInt)MIN(f->mapped_len, (size_t)UINT32_MAX)};
-    size_t   room = 0;
-    int      rc   = Z_OK;
-    if (inflateInit2(&z, 15 + 16) != Z_OK)
-        return false;
-    while (rc == Z_OK) {
-        if (z.total_out == room && !more_room(f, &room))
-            break;
-        z.next_out  = f->unpacked + z.total_out;
-        z.avail_out = (uInt)(room - z.total_out);
-        rc          = inflate(&z, Z_NO_FLUSH);
-    }
-    *len = z.total_out;
-    inflateEnd(&z);
-    return rc == Z_STREAM_END;
-}
-
-static bool unpack_zstd(struct file *f, size_t *len)
-{
-    ZSTD_DStream *z    = ZSTD_createDStream();
-    ZSTD_inBuffer in   = {f->mapped, f->mapped_len, 0};
-    size_t        room = 0, rc = 1;
-    *len = 0;
-    while (z && rc != 0 && !ZSTD_isError(rc)) {
-        if (*len == room && !more_room(f, &room))
-            break;
-        ZSTD_outBuffer out = {f->unpacked, room, *len};
-        size_t         was = in.pos;
-        rc                 = ZSTD_decompressStream(z, &out, &in);
-        if (out.pos == *len && in.pos == was && out.pos < room)
-            break; /* cut short */
-        *len = out.pos;
-    }
-    ZSTD_freeDStream(z);
-    return rc == 0;
-}
-
 int file_open(struct file *f, const char *path, struct err *err)
 {
-    *f     = (struct file){0};
     int rc = file_map(f, path, err);
     if (rc)
         return rc;
-    bool gzip = f->len > 2 && !memcmp(f->data, "\x1f\x8b", 2);
-    bool zstd = f->len > 4 && !memcmp(f->data, "\x28\xb5\x2f\xfd", 4);
-    if (!gzip && !zstd)
+    const char *packing = packing_of(f->data, f->len);
+    if (!packing || (strcmp(packing, "gzip") && strcmp(packing, "zstd")))
         return 0;
-    size_t len = 0;
-    if (!(gzip ? unpack_gzip(f, &len) : unpack_zstd(f, &len))) {
+    struct unpacked u = {0};
+    rc                = unpack(&u, f->data, f->len, err);
+    if (rc) {
+        unpack_done(&u);
         file_close(f);
-        return err_set(err, EINVAL, "'%s': its %s data are damaged or too large", path,
-                       gzip ? "gzip" : "zstd");
+        return err_wrap(err, "'%s'", path);
     }
-    f->packing = gzip ? "gzip" : "zstd";
-    f->data    = f->unpacked;
-    f->len     = len;
+    f->packing  = packing;
+    f->unpacked = f->data = u.data;
+    f->len                = u.len;
     return 0;
 }
 
 /* --- what it is --- */
 
-static bool elf_is_riscv64(const struct file *f)
+static bool elf_is(const struct file *f, unsigned machine)
 {
     const Elf64_Ehdr *e = (const void *)f->data;
     return f->len >= sizeof(*e) && !memcmp(e->e_ident, ELFMAG, SELFMAG) &&
            e->e_ident[EI_CLASS] == ELFCLASS64 && e->e_ident[EI_DATA] == ELFDATA2LSB &&
-           e->e_machine == EM_RISCV;
+           e->e_machine == machine;
 }
 
 bool file_image_header(const struct file *f, struct image_header *out)
@@ -137,6 +81,13 @@ bool file_image_header(const struct file *f, struct image_header *out)
         return false;
     memcpy(out, f->data, sizeof(*out));
     return !memcmp(&out->magic2, "RSC\x05", 4);
+}
+
+bool file_is_bzimage(const struct file *f)
+{
+    enum { AT_MAGIC = 0x202, AT_VERSION = 0x206, HAS_PAYLOAD = 0x208, HEADER_END = 0x260 };
+    return f->len > HEADER_END && !memcmp(f->data + AT_MAGIC, "HdrS", 4) &&
+           (f->data[AT_VERSION] | f->data[AT_VERSION + 1] << 8) >= HAS_PAYLOAD;
 }
 
 static bool is_disk(const struct file *f)
@@ -153,8 +104,12 @@ static bool is_disk(const struct file *f)
 enum file_type file_type(const struct file *f)
 {
     struct image_header header;
-    if (elf_is_riscv64(f))
+    if (elf_is(f, EM_RISCV))
         return FILE_ELF;
+    if (elf_is(f, EM_X86_64))
+        return FILE_ELF_X86;
+    if (file_is_bzimage(f))
+        return FILE_BZIMAGE;
     if (file_image_header(f, &header))
         return FILE_IMAGE;
     if (!f->packing && is_disk(f))

@@ -87,6 +87,18 @@ void machine_ended(struct machine *m, int status, const char *why)
     instance_exited(&m->instance, status, why);
 }
 
+void machine_off(void *ctx, int status)
+{
+    struct machine *m = ctx;
+    machine_ended(m, status & 255 ? status & 255 : status != 0,
+                  status ? "the guest reported failure" : "power off");
+}
+
+void machine_restart(void *ctx)
+{
+    machine_reset_soon(ctx);
+}
+
 static int machine_stop(struct instance *instance, struct err *err)
 {
     return stopper_ask(to_machine(instance)->stopper, err);
@@ -150,8 +162,7 @@ static int machine_save(struct instance *instance, struct snap *snap, struct err
         snap_put_u64(snap, m->harts[i].start_arg);
     }
     snap_end(snap);
-    m->board->save(m, snap);
-    return 0;
+    return m->board->save(m, snap, err);
 }
 
 static int load_states(struct machine *m, struct snap *snap, struct err *err)
@@ -206,6 +217,8 @@ static void machine_destroy(struct instance *instance)
     struct machine *m = to_machine(instance);
     harts_quit(m);
     debugger_stop(m);
+    if (m->board && m->board->unplug)
+        m->board->unplug(m);
     console_watch(instance->console, NULL, NULL);
     bus_destroy(m->bus);
     for (unsigned i = 0; i < m->n_harts && i < HARTS_MAX; i++)
@@ -221,7 +234,14 @@ static void machine_destroy(struct instance *instance)
     pthread_mutex_destroy(&m->lock);
 }
 
-static const char *const engines[] = {"jit", "interp", NULL};
+static const char *const engines[] = {
+    "jit",
+    "interp",
+#ifdef __x86_64__
+    "kvm",
+#endif
+    NULL,
+};
 
 const struct kind machine_kind = {
     .name    = "machine",

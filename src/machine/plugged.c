@@ -1,7 +1,7 @@
 /* machine/plugged.c - what the user plugs into the board: disks, network cards, shared folders.
  *
- * All are virtio devices. They go on PCI unless their options say bus=mmio: then into one of the
- * board's eight virtio-mmio slots. A slot without a device is there too, and says so. */
+ * All are virtio devices. They go where the board would have them (its sockets), unless their
+ * options say bus=pci or bus=mmio: behind its PCI bridge, or into one of its virtio-mmio slots. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
@@ -12,18 +12,16 @@
 #include "timing/storage.h"
 #include "device/host/net.h"
 #include "device/pci.h"
-#include "device/plic.h"
 #include "device/virtio/devices.h"
 #include "machine/state.h"
 
-enum { SLOTS = 8, SLOT_IRQ = 1, PCI_IRQ = 32 };
-#define SLOT_BASE 0x10001000ull
+enum { SLOTS_MAX = 16 };
 
 /* What is being plugged in, and how far it got. */
 struct socket {
     struct machine  *m;
     struct pci_host *pci;
-    struct virtio   *slots[SLOTS]; /* made, not yet attached */
+    struct virtio   *slots[SLOTS_MAX]; /* made, not yet attached */
     unsigned         used;
 };
 
@@ -57,13 +55,16 @@ static int check_options(const char *what, const char *options, const char *cons
 /* Puts DEV where OPTIONS say. It is the board's from then on, on success. */
 static int plug(struct socket *s, struct virtio *dev, const char *options, struct err *err)
 {
-    cleanup_free char *bus = option(options, "bus");
-    if (!bus || !strcmp(bus, "pci"))
+    const struct sockets *sockets = &s->m->board->sockets;
+    cleanup_free char    *asked   = option(options, "bus");
+    const char           *bus     = asked ? asked : sockets->bus;
+    if (!strcmp(bus, "pci") && s->pci)
         return virtio_pci_create(s->pci, ~0u, dev, err);
     if (strcmp(bus, "mmio"))
-        return err_set(err, EINVAL, "no bus '%s'; there are: pci, mmio", bus);
-    if (s->used == SLOTS)
-        return err_set(err, ENOSPC, "more than %d devices on virtio-mmio", SLOTS);
+        return err_set(err, EINVAL, "no bus '%s' on this board; there %s", bus,
+                       s->pci ? "are: pci, mmio" : "is: mmio");
+    if (s->used == sockets->slots)
+        return err_set(err, ENOSPC, "more than %u devices on virtio-mmio", sockets->slots);
     s->slots[s->used++] = dev;
     return 0;
 }
@@ -285,35 +286,43 @@ static int plug_all(struct socket *s, struct err *err)
 
 static int make_pci(struct socket *s, struct err *err)
 {
-    /* The wide window lies behind all memory. */
-    const struct ram_range *top    = ram_range(s->m->ram, ram_count(s->m->ram) - 1);
-    u64                     wide   = MAX(ALIGN_UP(top->base + top->len, GiB(16)), GiB(16));
-    struct pci_layout       layout = {.ecam   = {0x30000000, 0x10000000},
-                                      .pio    = {0x03000000, 0x10000},
-                                      .mmio32 = {0x40000000, 0x40000000},
-                                      .mmio64 = {wide, GiB(16)}};
-    for (unsigned i = 0; i < 4; i++)
-        layout.irq[i] = plic_irq(s->m->plic, PCI_IRQ + i);
-    return pci_host_create(&s->pci, s->m->bus, &layout, err);
+    const struct sockets *sockets = &s->m->board->sockets;
+    struct pci_layout     layout;
+    if (!sockets->pci)
+        return 0;
+    int rc = sockets->pci(s->m, &layout, err);
+    return rc ? rc : pci_host_create(&s->pci, s->m->bus, &layout, err);
+}
+
+static int make_slot(struct socket *s, unsigned i, struct err *err)
+{
+    const struct sockets *sockets = &s->m->board->sockets;
+    struct virtio        *virtio  = s->slots[i];
+    struct irq            irq;
+    struct device        *dev;
+    int                   rc = sockets->wire(s->m, i, &irq, err);
+    if (!rc)
+        rc = virtio_mmio_create(&dev, virtio, &irq, err);
+    if (rc)
+        return rc;
+    s->slots[i] = NULL;
+    rc          = bus_attach(s->m->bus, sockets->base + 0x1000 * i, VIRTIO_MMIO_LENGTH, dev, err);
+    if (rc) {
+        dev->ops->destroy(dev);
+        return rc;
+    }
+    return virtio && sockets->filled ? sockets->filled(s->m, i, virtio, err) : 0;
 }
 
 static int make_slots(struct socket *s, struct err *err)
 {
-    int rc = 0;
-    for (unsigned i = 0; i < SLOTS; i++) {
-        struct irq     irq = plic_irq(s->m->plic, SLOT_IRQ + i);
-        struct device *dev;
-        rc = virtio_mmio_create(&dev, s->slots[i], &irq, err);
-        if (rc)
-            return rc;
-        s->slots[i] = NULL;
-        rc          = bus_attach(s->m->bus, SLOT_BASE + 0x1000 * i, VIRTIO_MMIO_LENGTH, dev, err);
-        if (rc) {
-            dev->ops->destroy(dev);
-            return rc;
-        }
-    }
-    return 0;
+    const struct sockets *sockets = &s->m->board->sockets;
+    int                   rc      = 0;
+    assert(sockets->slots <= SLOTS_MAX);
+    s->m->n_slots = sockets->empty ? sockets->slots : s->used;
+    for (unsigned i = 0; !rc && i < s->m->n_slots; i++)
+        rc = make_slot(s, i, err);
+    return rc;
 }
 
 int plugged_build(struct machine *m, struct err *err)
@@ -324,7 +333,7 @@ int plugged_build(struct machine *m, struct err *err)
         rc = plug_all(&s, err);
     if (!rc)
         rc = make_slots(&s, err);
-    for (unsigned i = 0; i < SLOTS; i++)
+    for (unsigned i = 0; i < SLOTS_MAX; i++)
         virtio_destroy(s.slots[i]);
     return rc;
 }

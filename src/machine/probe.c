@@ -17,6 +17,10 @@ static void say(struct probe *out, int score, const char *why, const char *packi
 
 static void probe_file(const struct file *f, const struct spec *spec, struct probe *out)
 {
+    if (spec->bare) {
+        say(out, 90, "a flat x86-64 binary, as --bare asks", NULL);
+        return;
+    }
     switch (file_type(f)) {
     case FILE_IMAGE:
         say(out, 95, "a Linux kernel for riscv64 (Image)", f->packing);
@@ -30,6 +34,17 @@ static void probe_file(const struct file *f, const struct spec *spec, struct pro
         else
             say(out, 0, "a RISC-V ELF program, but linked below the board's memory: a process's",
                 f->packing);
+        break;
+    case FILE_BZIMAGE:
+        say(out, 95, "a Linux kernel for x86-64 (bzImage)", NULL);
+        break;
+    case FILE_ELF_X86:
+        if (elf_has_note(f, "Xen"))
+            say(out, 95, "a kernel for x86-64 (ELF, knows PVH)", NULL);
+        else if (spec->engine && !strcmp(spec->engine, "kvm"))
+            say(out, 60, "an x86-64 ELF file, started in long mode as --engine kvm asks", NULL);
+        else
+            say(out, 0, "an x86-64 ELF file, but no kernel that says it is one", NULL);
         break;
     case FILE_DISK:
         if (spec->kernel || spec->firmware)
@@ -49,17 +64,37 @@ static void probe_file(const struct file *f, const struct spec *spec, struct pro
     }
 }
 
+/* x86-64 is the host's own ISA: its hardware runs it. */
+static bool wants_kvm(const struct spec *spec, const struct file *f)
+{
+    enum file_type type = file_type(f);
+    return spec->bare || type == FILE_BZIMAGE || type == FILE_ELF_X86;
+}
+
+static void choose_engine(const struct spec *spec, const struct file *f, struct probe *out)
+{
+    struct file kernel = {0};
+    bool        other  = spec->kernel && !file_open(&kernel, spec->kernel, NULL);
+    bool        kvm    = wants_kvm(spec, other ? &kernel : f);
+    file_close(&kernel);
+    const char *why = kvm ? "the only one for x86-64" : "the default for riscv64";
+    out->engine     = spec->engine ? spec->engine : kvm ? "kvm" : "jit";
+    snprintf(out->engine_why, sizeof(out->engine_why), "%s",
+             spec->engine ? "--engine asks for it" : why);
+    if (kvm && strcmp(out->engine, "kvm"))
+        say(out, 0, "x86-64 code: only the engine kvm runs it", NULL);
+}
+
 void machine_probe(const struct spec *spec, struct probe *out)
 {
     struct file f;
     struct err  err;
     *out = (struct probe){.engine = spec->engine ? spec->engine : "jit"};
-    snprintf(out->engine_why, sizeof(out->engine_why), "%s",
-             spec->engine ? "--engine asks for it" : "the default for riscv64");
     if (file_open(&f, spec->workload, &err)) {
         snprintf(out->why, sizeof(out->why), "%.150s", err.text);
         return;
     }
     probe_file(&f, spec, out);
+    choose_engine(spec, &f, out);
     file_close(&f);
 }

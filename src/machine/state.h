@@ -71,6 +71,8 @@ struct machine {
     bool                workload_is_disk; /* then it is the first disk */
     struct plugged      plugged[PLUGGED_MAX];
     unsigned            n_plugged;
+    unsigned            n_slots; /* of virtio-mmio, that are there */
+    struct pc          *pc;      /* the board's own state, if it is that one */
     struct hart         harts[HARTS_MAX];
     unsigned            n_harts;
     struct watcher     *watcher; /* looks for a kernel's last words */
@@ -114,7 +116,8 @@ void plugged_stats(struct machine *, struct stats *);
 void machine_probe(const struct spec *, struct probe *out);
 
 /* boot.c */
-int boot_load(struct machine *, struct err *err); /* firmware, kernel, initrd, device tree */
+char *command_line(const struct spec *);            /* of a kernel; the caller frees */
+int   boot_load(struct machine *, struct err *err); /* firmware, kernel, initrd, device tree */
 
 /* harts.c: their threads */
 int  harts_start(struct machine *, struct err *err); /* parked */
@@ -126,6 +129,8 @@ void harts_quit(struct machine *);          /* and join */
 void harts_reset(struct machine *); /* to the state before the first instruction; all parked */
 
 /* machine.c */
+void machine_off(void *machine, int status); /* what a board's power switches call */
+void machine_restart(void *machine);
 void machine_ended(struct machine *, int status, const char *why); /* as instance_exited; and the
                                                                       harts stand still */
 void machine_reset_now(void *machine);                             /* on the loop thread */

@@ -9,24 +9,13 @@
 
 #include "device/clint.h"
 #include "device/finisher.h"
+#include "device/pci.h"
 #include "device/plic.h"
 #include "device/rtc.h"
 #include "device/uart.h"
 #include "machine/boot.h"
 #include "machine/state.h"
 #include "rv64/rv64.h"
-
-static void finisher_off(void *ctx, int status)
-{
-    struct machine *m = ctx;
-    machine_ended(m, status & 255 ? status & 255 : status != 0,
-                  status ? "the guest reported failure" : "power off");
-}
-
-static void finisher_reset(void *ctx)
-{
-    machine_reset_soon(ctx);
-}
 
 static int make_plic(struct device **out, struct machine *m, const struct irq *irq, struct err *err)
 {
@@ -57,7 +46,7 @@ static int make_finisher(struct device **out, struct machine *m, const struct ir
                          struct err *err)
 {
     (void)irq;
-    return finisher_create(out, &(struct finisher_ops){finisher_off, finisher_reset, m}, err);
+    return finisher_create(out, &(struct finisher_ops){machine_off, machine_restart, m}, err);
 }
 
 static int make_rtc(struct device **out, struct machine *m, const struct irq *irq, struct err *err)
@@ -339,10 +328,12 @@ static int virt_engine(struct machine *m, const char *name, struct err *err)
     return rc;
 }
 
-static void virt_save(struct machine *m, struct snap *snap)
+static int virt_save(struct machine *m, struct snap *snap, struct err *err)
 {
+    (void)err;
     for (unsigned i = 0; i < m->n_harts; i++)
         rv64_save(m->harts[i].vcpu, snap);
+    return 0;
 }
 
 static int virt_restore(struct machine *m, struct snap *snap, struct err *err)
@@ -353,6 +344,32 @@ static int virt_restore(struct machine *m, struct snap *snap, struct err *err)
         rv64_set_tohost(m->harts[i].vcpu, m->tohost);
     }
     return rc;
+}
+
+/* --- where things are plugged in --- */
+
+enum { SLOTS = 8, SLOT_IRQ = 1, PCI_IRQ = 32 };
+
+static int slot_wire(struct machine *m, unsigned slot, struct irq *out, struct err *err)
+{
+    (void)err;
+    *out = plic_irq(m->plic, SLOT_IRQ + slot);
+    return 0;
+}
+
+static int pci_windows(struct machine *m, struct pci_layout *out, struct err *err)
+{
+    /* The wide window lies behind all memory. */
+    const struct ram_range *top  = ram_range(m->ram, ram_count(m->ram) - 1);
+    u64                     wide = MAX(ALIGN_UP(top->base + top->len, GiB(16)), GiB(16));
+    (void)err;
+    *out = (struct pci_layout){.ecam   = {0x30000000, 0x10000000},
+                               .pio    = {0x03000000, 0x10000},
+                               .mmio32 = {0x40000000, 0x40000000},
+                               .mmio64 = {wide, GiB(16)}};
+    for (unsigned i = 0; i < 4; i++)
+        out->irq[i] = plic_irq(m->plic, PCI_IRQ + i);
+    return 0;
 }
 
 static void virt_destroy(struct machine *m)
@@ -366,6 +383,12 @@ const struct board board_virt = {
     .name       = "virt",
     .engines    = engines,
     .memory_min = MiB(4),
+    .sockets    = {.base  = 0x10001000,
+                   .slots = SLOTS,
+                   .empty = true,
+                   .bus   = "pci",
+                   .wire  = slot_wire,
+                   .pci   = pci_windows},
     .look       = virt_look,
     .build      = virt_build,
     .load       = boot_load,

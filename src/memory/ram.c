@@ -7,11 +7,20 @@
 
 #include "base/alloc.h"
 
+enum { RAM_FILES_MAX = 64 };
+
+struct file_map {
+    gpa base;
+    u64 len;
+};
+
 struct ram {
     struct ram_range ranges[RAM_RANGES_MAX];
     unsigned         count;
     struct ram_watch watches[RAM_WATCHES_MAX];
     unsigned         n_watches;
+    struct file_map  files[RAM_FILES_MAX]; /* where ram_map put some; they may overlap */
+    unsigned         n_files;
 };
 
 int ram_create(struct ram **out, struct err *err)
@@ -171,13 +180,52 @@ void ram_subscribe(struct ram *ram, const struct ram_watch *w)
         w->mapped(w->ctx, &ram->ranges[i], true);
 }
 
+int ram_map(struct ram *ram, gpa addr, u64 len, int fd, u64 offset, struct err *err)
+{
+    u8 *host = ram_borrow(ram, addr, len, true);
+    if (!host || !len || addr % 4096 || len % 4096 || ram_range_at(ram, addr)->fd >= 0)
+        return err_set(err, EFAULT, "%llu KiB do not fit into the machine's memory at %#llx",
+                       (unsigned long long)(len >> 10), (unsigned long long)addr);
+    if (ram->n_files == RAM_FILES_MAX)
+        return err_set(err, ENOSPC, "more than %d mapped files", RAM_FILES_MAX);
+    void *at = mmap(host, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+                    (off_t)offset);
+    if (at == MAP_FAILED)
+        return err_errno(err, errno, "map %llu KiB of a file", (unsigned long long)(len >> 10));
+    ram->files[ram->n_files++] = (struct file_map){addr, len};
+    ram_dirtied(ram, addr, len);
+    return 0;
+}
+
+static bool has_file(const struct ram *ram, gpa addr, u64 len)
+{
+    for (unsigned i = 0; i < ram->n_files; i++)
+        if (addr < ram->files[i].base + ram->files[i].len && ram->files[i].base < addr + len)
+            return true;
+    return false;
+}
+
+/* Pages of a file come back when they are given up: they are replaced. */
+static bool give_back(struct ram *ram, const struct ram_range *r, gpa addr, u64 len)
+{
+    u8 *host = r->host + (addr - r->base);
+    if (!has_file(ram, addr, len))
+        return madvise(host, len, r->fd >= 0 ? MADV_REMOVE : MADV_DONTNEED) == 0;
+    int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    for (unsigned i = ram->n_files; i-- > 0;)
+        if (addr <= ram->files[i].base && ram->files[i].base + ram->files[i].len <= addr + len)
+            ram->files[i] = ram->files[--ram->n_files];
+    if (mmap(host, len, PROT_READ | PROT_WRITE, how, -1, 0) == MAP_FAILED)
+        memset(host, 0, len);
+    return true;
+}
+
 int ram_discard(struct ram *ram, gpa addr, u64 len)
 {
     const struct ram_range *r = ram_range_at(ram, addr);
     if (!r || len > r->len - (addr - r->base) || addr % 4096 || len % 4096)
         return -EFAULT;
-    int advice = r->fd >= 0 ? MADV_REMOVE : MADV_DONTNEED;
-    if (len && madvise(r->host + (addr - r->base), len, advice) < 0)
+    if (len && !give_back(ram, r, addr, len))
         return -EFAULT;
     ram_dirtied(ram, addr, len);
     return 0;

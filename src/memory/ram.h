@@ -38,8 +38,14 @@ void ram_destroy(struct ram *); /* NULL is fine */
 /* LEN bytes of zeroes at BASE. -EINVAL unaligned or wrapping, -EEXIST overlap, -ENOMEM. */
 int ram_add(struct ram *, gpa base, u64 len, unsigned flags, struct err *err);
 
-int   ram_read(const struct ram *, gpa addr, void *dst, u64 len); /* 0 or -EFAULT; all or nothing */
-int   ram_write(struct ram *, gpa addr, const void *src, u64 len);
+int ram_read(const struct ram *, gpa addr, void *dst, u64 len); /* 0 or -EFAULT; all or nothing */
+int ram_write(struct ram *, gpa addr, const void *src, u64 len);
+
+/* LEN bytes at ADDR, whole pages, are those of the file FD from OFFSET on: read when the guest
+ * comes to them, its own once it writes there. The file's last page is filled up with zeroes.
+ * -EFAULT: not inside one range of private memory. Before the machine runs. */
+int ram_map(struct ram *, gpa addr, u64 len, int fd, u64 offset, struct err *err);
+
 void *ram_borrow(struct ram *, gpa addr, u64 len, bool write); /* NULL unless inside one range */
 
 /* Bytes there were changed through a borrowed pointer. */

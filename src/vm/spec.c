@@ -86,6 +86,8 @@ static const struct row spec_rows[] = {
     ROW(struct spec, "guise.append", TEXT, append),
     ROW(struct spec, "guise.firmware", TEXT, firmware),
     ROW(struct spec, "guise.machine", TEXT, machine),
+    ROW(struct spec, "guise.bare", TEXT, bare),
+    ROW(struct spec, "guise.cpu", TEXT, cpu),
     ROW(struct spec, "guise.console", TEXT, console),
     ROWS("guise.disks", disks, disk_rows),
     ROWS("guise.shares", shares, share_rows),

@@ -57,6 +57,8 @@ struct spec {
     char              *initrd, *append;
     char              *firmware; /* "builtin", "none" or a path; NULL: builtin */
     char              *kernel;   /* --kernel, when the workload is a disk */
+    char              *bare;     /* a flat binary: "real", "long,at=0x1000"; NULL: none */
+    char              *cpu;      /* which CPU the guest sees, of engine kvm; NULL: host */
     char              *console;  /* "uart", "virtio"; NULL: uart */
     struct spec_disk  *disks;
     struct spec_share *shares;
