@@ -93,7 +93,7 @@ const char *kvm_last_words(const struct vcpu *);
 
 /* Millions of instructions of guest kernel code a second, by running a few thousand of them in
  * the vCPU, before it begins: below KVM_SLOW the host's KVM emulates them one by one. */
-enum { KVM_SLOW = 10 };
+enum { KVM_SLOW = 4 };
 int kvm_measure(struct vcpu *, u64 *out, struct err *err);
 
 /* Snapshots: of a vCPU that is outside run(), and of the kernel's interrupt controllers, timer

@@ -8,7 +8,7 @@
 #include "kvm/vm.h"
 #include "vm/clock.h"
 
-enum { AT = 0x1000, PORT = 0xe0, ROUNDS = 2000 };
+enum { AT = 0x1000, PORT = 0xe0, ROUNDS = 5000 };
 
 /* out %al,$PORT; mov $ROUNDS,%ecx; 1: dec %ecx; jnz 1b; out %al,$PORT; jmp . */
 static const u8 code[] = {0xe6,           PORT, 0xb9, ROUNDS & 0xff, ROUNDS >> 8, 0,    0,

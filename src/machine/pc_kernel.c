@@ -122,10 +122,10 @@ static int find_payload(const struct file *f, const u8 **at, size_t *len, struct
 
 static int unpack_kernel(const struct file *f, const char *path, int *fd, struct err *err)
 {
-    struct unpacked u = {0};
+    struct unpacked u   = {0};
     const u8       *at  = NULL;
     size_t          len = 0;
-    int             rc = find_payload(f, &at, &len, err);
+    int             rc  = find_payload(f, &at, &len, err);
     if (!rc)
         rc = unpack(&u, at, len, err);
     if (!rc && !is_elf(u.data, u.len))
