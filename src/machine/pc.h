@@ -77,7 +77,7 @@ int pc_bare_parse(struct pc_bare *out, const char *text, struct err *err); /* NU
 /* pc_acpi.c */
 int pc_acpi_write(struct machine *, struct err *err);
 
-/* bells.c: eventfds behind the virtio slots' doorbells, served on the loop thread */
+/* pc_bells.c: eventfds behind the virtio slots' doorbells, served on the loop thread */
 struct bells *bells_create(struct machine *);
 int           bells_add(struct bells *, struct virtio *, u64 slot, struct err *err);
 void          bells_hear(struct bells *);    /* what has rung and was not yet served */

@@ -1,4 +1,4 @@
-/* machine/bells.c - doorbells of virtio slots that ring here: a driver's write to QueueNotify
+/* machine/pc_bells.c - doorbells of virtio slots that ring here: a driver's write to QueueNotify
  * (virtio 1.2, 4.2.2) signals an eventfd in the kernel, and the CPU goes on; the queue is served
  * on the loop thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
