@@ -27,7 +27,8 @@ SRCS     := $(filter-out %_test.c %_fuzz.c $(OTHERS),$(wildcard src/*/*.c src/*/
 MAIN     := src/cli/main.c
 USER     := src/process/main.c
 OCI      := src/container/oci/main.c
-LIB_SRCS := $(filter-out $(MAIN) $(USER) $(OCI),$(SRCS))
+OCI_SEAL := src/container/oci/seal_start.c
+LIB_SRCS := $(filter-out $(MAIN) $(USER) $(OCI) $(OCI_SEAL),$(SRCS))
 TESTS    := $(filter-out $(OTHERS),$(wildcard src/*/*_test.c src/*/*/*_test.c))
 FUZZERS  := $(filter-out $(OTHERS),$(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c))
 FOLDERS  := cli control container isolation process machine timing device debug kvm rv64 codegen memory vm base
@@ -46,10 +47,14 @@ $(BUILD)/guise: $(call obj,$(MAIN)) $(LIB_FILES)
 $(BUILD)/guise-user: $(call obj,$(USER)) $(LIB_FILES)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(if $(SAN),,-static-pie) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group -lz -lzstd -lm -lpthread
 
-# Started for every container: static, so that nothing is linked when it starts.
-OCI_LIBS := $(BUILD)/libcontainer.a $(BUILD)/libisolation.a $(BUILD)/libbase.a
-$(BUILD)/guise-oci: $(call obj,$(OCI)) $(OCI_LIBS)
-	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) -o $@ $< -Wl,--start-group $(OCI_LIBS) -Wl,--end-group -lseccomp -lm
+# Started for every container: static, so that nothing is linked when it starts, and on x86-64
+# with an entry of its own, before the C library's (seal_start.c).
+OCI_LIBS  := $(BUILD)/libcontainer.a $(BUILD)/libisolation.a $(BUILD)/libbase.a
+OCI_ENTRY_x86_64 := -Wl,-e,seal_entry
+OCI_ENTRY := $(if $(SAN),,$(OCI_ENTRY_$(shell uname -m)))
+$(BUILD)/obj/container/oci/seal_start.o: ALL_CFLAGS += -fno-stack-protector -fno-builtin
+$(BUILD)/guise-oci: $(call obj,$(OCI) $(OCI_SEAL)) $(OCI_LIBS)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $(OCI_ENTRY) -Wl,--gc-sections -o $@ $(call obj,$(OCI) $(OCI_SEAL)) -Wl,--start-group $(OCI_LIBS) -Wl,--end-group -lseccomp -lm
 
 define folder_lib
 $(BUILD)/lib$(1).a: $(call obj,$(call lib_of,$(1)))

@@ -41,10 +41,11 @@ struct box {
     int        *mount_fds;          /* made beforehand, by config mount; -1: not */
     int         userns_fd;          /* exec: unused */
     unsigned    preserve_fds;
-    bool        no_pivot, no_keyring, in_userns, entering,
-        filtered;     /* entering: exec into what is there */
-    char notify[160]; /* NOTIFY_SOCKET inside, or "" */
-    int  listen_fds;
+    bool        no_pivot, no_keyring, in_userns;
+    bool        entering;          /* exec into what is there */
+    bool        filtered, counted; /* done: the filter, the cgroup */
+    char        notify[160];       /* NOTIFY_SOCKET inside, or "" */
+    int         listen_fds;
 
     /* inside only */
     int         root_fd, null_fd, console_fd;
@@ -53,6 +54,10 @@ struct box {
 
 /* Never returns: the program runs, or the channel has heard why not. */
 _Noreturn void init_main(struct box *);
+
+/* Into the cgroup, and its namespace, when the runtime says that it is there. The first call
+ * counts: whoever needs it first waits. */
+int init_enter_cgroup(struct box *, struct err *err);
 
 /* Steps of it; each in its file. */
 int rootfs_mount(struct box *, struct err *err);  /* root and all mounts, devices; not yet inside */

@@ -370,6 +370,17 @@ static int fill(struct config *c, char *text, size_t len, struct err *err)
     return rc ? rc : decode(tree, config_rows, c, &c->arena, err);
 }
 
+int config_from_tree(struct config **out, const struct tree *tree, struct err *err)
+{
+    struct config *c  = xnew(struct config);
+    int            rc = decode(tree, config_rows, c, &c->arena, err);
+    if (rc)
+        config_destroy(c);
+    else
+        *out = c;
+    return rc;
+}
+
 int config_parse(struct config **out, const char *text, size_t len, struct err *err)
 {
     struct config *c = xnew(struct config);
@@ -421,8 +432,10 @@ int config_load(struct config **out, int dir_fd, const char *name, struct err *e
         return err_errno(err, errno, "open '%s'", name);
     struct config *c  = xnew(struct config);
     int            rc = read_whole(fd, &c->text, &len, err);
-    if (!rc)
-        rc = fill(c, c->text, len, err);
+    if (!rc) {
+        c->source = xstrndup(c->text, len);
+        rc        = fill(c, c->text, len, err);
+    }
     if (rc) {
         config_destroy(c);
         return err_wrap(err, "%s", name);
@@ -437,6 +450,7 @@ void config_destroy(struct config *c)
         return;
     arena_done(&c->arena);
     free(c->text);
+    free(c->source);
     free(c);
 }
 

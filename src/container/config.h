@@ -133,13 +133,15 @@ struct config {
     struct config_linux    os;
     unsigned               n_mounts, n_annotations;
 
-    char        *text; /* what strings point into */
+    char        *text;   /* what strings point into */
+    char        *source; /* as it was read */
     struct arena arena;
 };
 
 int  config_parse(struct config **out, const char *text, size_t len, struct err *err);
 int  config_load(struct config **out, int dir_fd, const char *name, struct err *err);
-void config_destroy(struct config *); /* NULL is fine */
+int  config_from_tree(struct config **out, const struct tree *, struct err *err); /* which stays */
+void config_destroy(struct config *);                                             /* NULL is fine */
 
 /* A process of its own, for `exec --process`. Its parts live as long as OWNER. */
 int config_process_load(struct config *owner, const char *path, struct config_process **out,

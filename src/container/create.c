@@ -196,7 +196,8 @@ static int fill_cgroup(struct making *m, struct err *err)
         rc = cgroup_limit(g, limits, err);
     if (!rc && limits)
         rc = cgroup_devices(g, limits, err);
-    return rc ? rc : cgroup_enter(g, m->pid, err);
+    /* Who may do it, enters by itself. */
+    return rc || !m->box.in_userns ? rc : cgroup_enter(g, m->pid, err);
 }
 
 static int meet(struct making *m, struct err *err)
@@ -329,24 +330,7 @@ static int save_state(struct making *m, struct err *err)
     s.cgroup       = m->box.cgroup;
     if (procfs_start(m->box.proc_fd, m->pid, &s.pid_start, &letter))
         return err_set(err, ESRCH, "the container's process is gone");
-    return state_save(&s, err);
-}
-
-/* exec, kill and delete read it: the bundle may be gone by then. */
-static int save_config(struct making *m, struct err *err)
-{
-    cleanup_free char *from = xasprintf("%s/config.json", m->ask->bundle);
-    cleanup_free char *to   = xasprintf("%s/config.json", m->state.dir);
-    cleanup_fd int     in   = open(from, O_RDONLY | O_CLOEXEC);
-    cleanup_fd int     out  = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    char               buffer[KiB(16)];
-    ssize_t            n;
-    if (in < 0 || out < 0)
-        return err_errno(err, errno, "copy '%s'", from);
-    while ((n = read(in, buffer, sizeof(buffer))) > 0)
-        if (write(out, buffer, (size_t)n) != n)
-            return err_errno(err, errno, "write '%s'", to);
-    return n < 0 ? err_errno(err, errno, "read '%s'", from) : 0;
+    return state_save(&s, m->config->source, err);
 }
 
 int runtime_write_pid(const char *path, pid_t pid, struct err *err)
@@ -430,8 +414,6 @@ static int make(struct making *m, struct err *err)
         rc = meet(m, err);
     if (!rc)
         rc = listen_until(m, SAY_CREATED, err);
-    if (!rc)
-        rc = save_config(m, err);
     if (!rc)
         rc = save_state(m, err);
     if (!rc && m->ask->pid_file)

@@ -129,9 +129,14 @@ static int set_names(struct box *b, struct err *err)
     return b->new_flags & CLONE_NEWNET ? loopback_up(err) : 0;
 }
 
-static int enter_cgroup(struct box *b, struct err *err)
+int init_enter_cgroup(struct box *b, struct err *err)
 {
-    int rc = wait_for(b, SAY_GO, err);
+    if (b->counted)
+        return 0;
+    int rc     = wait_for(b, SAY_GO, err);
+    b->counted = true;
+    if (!rc && !b->in_userns)
+        rc = cgroup_enter_self(&b->cgroup, err);
     if (!rc && b->new_flags & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
         rc = err_errno(err, errno, "make a cgroup namespace");
     return rc;
@@ -231,26 +236,16 @@ struct stage {
 };
 
 static const struct stage making[] = {
-    {NULL, enter_namespaces},
-    {NULL, set_names},
-    {NULL, raise_umask},
-    {NULL, enter_cgroup},
-    {"error mounting", rootfs_mount},
-    {NULL, host_hooks},
-    {NULL, own_hooks},
-    {NULL, make_cwd},
-    {NULL, rootfs_enter},
-    {NULL, rootfs_finish},
-    {NULL, set_sysctl},
-    {NULL, open_console},
-    {NULL, process_before},
-    {NULL, process_become},
-    {NULL, process_find},
-    {NULL, process_listen},
-    {NULL, announce},
-    {NULL, wait_for_start},
-    {NULL, start_hooks},
-    {NULL, process_run},
+    {NULL, enter_namespaces},  {NULL, set_names},
+    {NULL, raise_umask},       {"error mounting", rootfs_mount},
+    {NULL, init_enter_cgroup}, {NULL, host_hooks},
+    {NULL, own_hooks},         {NULL, make_cwd},
+    {NULL, rootfs_enter},      {NULL, rootfs_finish},
+    {NULL, set_sysctl},        {NULL, open_console},
+    {NULL, process_before},    {NULL, process_become},
+    {NULL, process_find},      {NULL, process_listen},
+    {NULL, announce},          {NULL, wait_for_start},
+    {NULL, start_hooks},       {NULL, process_run},
 };
 
 static const struct stage entering[] = {

@@ -21,9 +21,7 @@
 
 int runtime_config(const struct state *s, struct config **out, struct err *err)
 {
-    cleanup_fd int dir = open(s->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return dir < 0 ? err_errno(err, errno, "open '%s'", s->dir)
-                   : config_load(out, dir, "config.json", err);
+    return config_from_tree(out, s->config, err);
 }
 
 static int get_status(const struct state *s, enum status *out, struct err *err)

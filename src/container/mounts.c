@@ -68,7 +68,8 @@ static int check_proc(const struct box *b, const struct config_mount *m, int tar
 {
     char path[PATH_MAX];
     /* Without the word, only a link can lead there: into a procfs that is already mounted. */
-    if (!strstr(m->destination, "proc") && !is_on(target_fd, PROC_SUPER_MAGIC))
+    bool inside = is_on(target_fd, PROC_SUPER_MAGIC);
+    if (!inside && (is_on(mount_fd, PROC_SUPER_MAGIC) || !strstr(m->destination, "proc")))
         return 0;
     int rc = place_of(b, target_fd, path, sizeof(path));
     if (rc)
@@ -244,7 +245,7 @@ static int mount_tmpfs(struct box *b, const struct config_mount *m, const struct
     if (!rc && o->copy_up)
         rc = copy_up(b, m, fd, err);
     if (!rc)
-        rc = mount_dress(fd, o, err);
+        rc = o->copy_up ? mount_dress(fd, o, err) : mount_dress_new(fd, o, err);
     return rc ? rc : attach(b, m, fd, err);
 }
 
@@ -286,8 +287,8 @@ static int mount_hierarchy(struct box *b, int top, const struct cgroup_place *p,
                                          : mount_clone(AT_FDCWD, p->path, false);
     if (fd < 0)
         return err_wrap(err, "cgroup '%s'", p->controllers);
-    own.n_data        = 0;
-    int            rc = mount_dress(fd, &own, err);
+    own.n_data = 0;
+    int rc     = own_cgroup_ns(b) ? mount_dress_new(fd, &own, err) : mount_dress(fd, &own, err);
     cleanup_fd int at = -1;
     if (!rc)
         rc = inroot_folder(top, folder, 0755, &at, err);
@@ -318,6 +319,9 @@ static int mount_cgroup_v1(struct box *b, const struct config_mount *m,
 static int mount_cgroup(struct box *b, const struct config_mount *m, const struct mount_options *o,
                         struct err *err)
 {
+    int rc = init_enter_cgroup(b, err);
+    if (rc)
+        return rc;
     return cgroup_is_v2() || b->cgroup.v2 ? mount_cgroup_v2(b, m, o, err)
                                           : mount_cgroup_v1(b, m, o, err);
 }
@@ -332,7 +336,7 @@ static int mount_kernel(struct box *b, const struct config_mount *m, const struc
         const char *type, *instead;
     } rows[]          = {{"proc", "/proc"}, {"sysfs", "/sys"}, {"mqueue", "/dev/mqueue"}};
     cleanup_fd int fd = mount_new(m->type, m->source ? m->source : m->type, o, err);
-    int            rc = fd < 0 ? fd : mount_dress(fd, o, err);
+    int            rc = fd < 0 ? fd : mount_dress_new(fd, o, err);
     if (!rc)
         return attach(b, m, fd, err);
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)

@@ -13,7 +13,8 @@
 #include "container/text.h"
 #include "isolation/procfs.h"
 
-#define ID_MAX 1024
+#define ID_MAX    1024
+#define STATE_MAX MiB(17)
 
 bool state_id_ok(const char *id)
 {
@@ -65,7 +66,7 @@ static int write_file(const char *dir, const char *name, const char *text, size_
     return 0;
 }
 
-int state_save(const struct state *s, struct err *err)
+int state_save(const struct state *s, const char *config, struct err *err)
 {
     struct text t = {0};
     text_open(&t, NULL, '{');
@@ -80,6 +81,7 @@ int state_save(const struct state *s, struct err *err)
     for (unsigned i = 0; i < s->cgroup.n && !s->cgroup.absent; i++)
         text_str(&t, s->cgroup.places[i].controllers, s->cgroup.places[i].path);
     text_close(&t, '}');
+    text_raw(&t, "config", config);
     text_close(&t, '}');
     int rc = write_file(s->dir, "state.json", t.s, t.len, err);
     free(t.s);
@@ -87,7 +89,6 @@ int state_save(const struct state *s, struct err *err)
 }
 
 static const struct decode_row rows[] = {
-    {"id", DECODE_STRING, offsetof(struct state, id)},
     {"bundle", DECODE_STRING, offsetof(struct state, bundle)},
     {"rootfs", DECODE_STRING, offsetof(struct state, rootfs)},
     {"created", DECODE_STRING, offsetof(struct state, created)},
@@ -96,15 +97,15 @@ static const struct decode_row rows[] = {
     ROWS_END,
 };
 
-static int parse(struct state *s, char *text, size_t len, struct arena *arena, struct err *err)
+static int parse(struct state *s, size_t len, struct err *err)
 {
     struct tree *tree;
     i64          pid = 0;
     u64          big;
     bool         clamped;
-    int          rc = tree_parse(&tree, text, len, arena, err);
+    int          rc = tree_parse(&tree, s->text, len, &s->arena, err);
     if (!rc)
-        rc = decode(tree, rows, s, arena, err);
+        rc = decode(tree, rows, s, &s->arena, err);
     if (rc)
         return rc;
     const struct tree *number = tree_at(tree, "pid"), *groups = tree_at(tree, "cgroups");
@@ -113,12 +114,8 @@ static int parse(struct state *s, char *text, size_t len, struct arena *arena, s
     for (const struct tree *g = groups ? groups->child : NULL; g; g = g->next)
         if (g->type == TREE_STRING)
             cgroup_add(&s->cgroup, g->key, g->text);
-    /* Strings of the arena become the state's own. */
-    s->bundle  = xstrdup(s->bundle);
-    s->rootfs  = xstrdup(s->rootfs);
-    s->created = xstrdup(s->created);
-    s->owner   = xstrdup(s->owner);
-    return 0;
+    s->config = tree_at(tree, "config");
+    return s->config ? 0 : err_set(err, EINVAL, "there is no config in it");
 }
 
 int state_load(struct state *out, const char *root, const char *id, struct err *err)
@@ -130,32 +127,27 @@ int state_load(struct state *out, const char *root, const char *id, struct err *
     if (fd < 0 && errno == ENOENT)
         return err_set(err, ENOENT, "container does not exist");
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > (off_t)MiB(1))
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > (off_t)STATE_MAX)
         return err_errno(err, errno, "open '%s'", path);
-    struct arena       arena = {0};
-    struct state       s     = {0};
-    cleanup_free char *text  = xalloc((size_t)st.st_size + 1);
-    ssize_t            n     = read(fd, text, (size_t)st.st_size);
-    int                rc =
-        n < 0 ? err_errno(err, errno, "read '%s'", path) : parse(&s, text, (size_t)n, &arena, err);
-    arena_done(&arena);
-    if (rc)
+    struct state s  = {.text = xalloc((size_t)st.st_size + 1)};
+    ssize_t      n  = read(fd, s.text, (size_t)st.st_size);
+    int          rc = n < 0 ? err_errno(err, errno, "read '%s'", path) : parse(&s, (size_t)n, err);
+    s.dir           = arena_text(&s.arena, path);
+    *strrchr(s.dir, '/') = 0;
+    s.id                 = arena_text(&s.arena, id);
+    if (rc) {
+        state_done(&s);
         return err_wrap(err, "state of '%s'", id);
-    s.dir = xasprintf("%s/%s", root, id);
-    s.id  = xstrdup(id);
-    *out  = s;
+    }
+    *out = s;
     return 0;
 }
 
 void state_done(struct state *s)
 {
-    free(s->dir);
-    free(s->id);
-    free(s->bundle);
-    free(s->rootfs);
-    free(s->owner);
-    free(s->created);
     cgroup_done(&s->cgroup);
+    arena_done(&s->arena);
+    free(s->text);
     memset(s, 0, sizeof(*s));
 }
 

@@ -1,6 +1,6 @@
 /* container/state.h - what is known of a container between two commands: a folder.
  *
- * ROOT/ID/ holds state.json, a copy of the bundle's config.json, and, until the container is
+ * ROOT/ID/ holds state.json, with the bundle's config.json as it was, and, until the container is
  * started, exec.fifo. The folder's name is the id: making it reserves it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CONTAINER_STATE_H
@@ -16,13 +16,18 @@ struct state {
     pid_t         pid;
     u64           pid_start; /* ticks since boot: the same number later is another process */
     struct cgroup cgroup;
+
+    /* when loaded: what the config is read from */
+    const struct tree *config;
+    struct arena       arena;
+    char              *text;
 };
 
 bool state_id_ok(const char *id);
 
 /* *dir: ROOT/ID, just made. -EEXIST when there is one. */
 int  state_reserve(const char *root, const char *id, char **dir, struct err *err);
-int  state_save(const struct state *, struct err *err);
+int  state_save(const struct state *, const char *config, struct err *err); /* config: as JSON */
 int  state_load(struct state *out, const char *root, const char *id, struct err *err);
 void state_done(struct state *);
 int  state_remove(const char *dir, struct err *err);

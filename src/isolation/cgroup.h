@@ -40,6 +40,7 @@ void cgroup_done(struct cgroup *);
 
 int  cgroup_make(struct cgroup *, struct err *err);
 int  cgroup_enter(const struct cgroup *, pid_t, struct err *err);
+int  cgroup_enter_self(const struct cgroup *, struct err *err); /* a process of one thread */
 int  cgroup_limit(const struct cgroup *, const struct limits *, struct err *err);
 int  cgroup_remove(const struct cgroup *, struct err *err); /* and all below it; gone is fine */
 bool cgroup_exists(const struct cgroup *);

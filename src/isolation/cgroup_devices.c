@@ -69,10 +69,9 @@ static void number_text(struct number n, char *text, size_t room)
         snprintf(text, room, "*");
 }
 
-static int write_rule(int dir_fd, const struct limit_device *d, struct err *err)
+static int write_rule(int fd, const struct limit_device *d, struct err *err)
 {
-    char        major[24], minor[24], text[80];
-    const char *file = d->allow ? "devices.allow" : "devices.deny";
+    char major[24], minor[24], text[80];
     number_text(d->major, major, sizeof(major));
     number_text(d->minor, minor, sizeof(minor));
     if (is_all(d))
@@ -80,19 +79,20 @@ static int write_rule(int dir_fd, const struct limit_device *d, struct err *err)
     else
         snprintf(text, sizeof(text), "%c %s:%s %s", d->type[0] == 'u' ? 'c' : d->type[0], major,
                  minor, d->access ? d->access : "rwm");
-    cleanup_fd int fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        return err_errno(err, errno, "write '%s' to %s", text, file);
+    if (write(fd, text, strlen(text)) < 0)
+        return err_errno(err, errno, "%s devices '%s'", d->allow ? "allow" : "deny", text);
     return 0;
 }
 
 static int write_rules(const char *path, const struct limit_device *list, unsigned n,
                        struct err *err)
 {
-    cleanup_fd int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int            rc = fd < 0 ? err_errno(err, errno, "open '%s'", path) : 0;
+    cleanup_fd int dir   = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    cleanup_fd int allow = openat(dir, "devices.allow", O_WRONLY | O_CLOEXEC);
+    cleanup_fd int deny  = openat(dir, "devices.deny", O_WRONLY | O_CLOEXEC);
+    int rc = allow < 0 || deny < 0 ? err_errno(err, errno, "open the devices of '%s'", path) : 0;
     for (unsigned i = 0; i < n && !rc; i++)
-        rc = write_rule(fd, &list[i], err);
+        rc = write_rule(list[i].allow ? allow : deny, &list[i], err);
     return rc;
 }
 

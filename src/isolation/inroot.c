@@ -96,10 +96,29 @@ static int walk(int root_fd, char *path, mode_t mode)
     return -ELOOP;
 }
 
+/* Only the last word is missing, mostly. */
+static int make_last(int root_fd, const char *path, mode_t mode)
+{
+    char        folder[PATH_MAX];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t      len = slash ? (size_t)(slash - path) : 0;
+    if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || len >= sizeof(folder))
+        return -ENOENT;
+    memcpy(folder, path, len);
+    folder[len]        = 0;
+    cleanup_fd int dir = inroot_open(root_fd, folder, O_PATH | O_DIRECTORY, 0);
+    if (dir < 0 || mkdirat(dir, name, mode) < 0)
+        return -ENOENT;
+    int fd = openat(dir, name, O_PATH | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
+    return fd < 0 ? -errno : fd;
+}
+
 int inroot_folder(int root_fd, const char *path, mode_t mode, int *out, struct err *err)
 {
     char copy[PATH_MAX];
     int  fd = inroot_open(root_fd, path, O_PATH | O_DIRECTORY, 0);
+    if (fd == -ENOENT)
+        fd = make_last(root_fd, path, mode);
     if (fd == -ENOENT) {
         if (strlen(path) >= sizeof(copy))
             return err_errno(err, ENAMETOOLONG, "make folder '%s'", path);

@@ -257,6 +257,12 @@ int mount_dress(int fd, const struct mount_options *o, struct err *err)
     return rc ? err_errno(err, -rc, "set attributes of a mount") : 0;
 }
 
+int mount_dress_new(int fd, const struct mount_options *o, struct err *err)
+{
+    bool whole = o->set_all | o->clear_all | o->propagation | (o->set & MOUNT_ATTR_NOSYMFOLLOW);
+    return whole ? mount_dress(fd, o, err) : 0;
+}
+
 int mount_idmap(int fd, int userns_fd, bool recursive)
 {
     struct mount_attr attr  = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (u64)userns_fd};

@@ -32,6 +32,7 @@ int mount_clone(int dir_fd, const char *path, bool recursive); /* "" is DIR_FD i
 
 /* Attributes, then propagation, as the options say. */
 int mount_dress(int mount_fd, const struct mount_options *, struct err *err);
+int mount_dress_new(int mount_fd, const struct mount_options *, struct err *err); /* of mount_new */
 int mount_attr(int mount_fd, u64 set, u64 clear, u64 propagation, bool recursive);
 int mount_idmap(int mount_fd, int userns_fd, bool recursive);
 int mount_attach(int mount_fd, int target_fd);

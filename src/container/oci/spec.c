@@ -168,7 +168,7 @@ int oci_spec(struct oci_call *call, struct err *err)
     cleanup_free char         *path = xasprintf("%s/config.json", own->bundle ? own->bundle : ".");
     struct text                t    = {.pretty = true};
     text_open(&t, NULL, '{');
-    text_str(&t, "ociVersion", "1.2.0");
+    text_str(&t, "ociVersion", "1.0.2"); /* nothing in it is newer: older runtimes read it too */
     put_process(&t);
     text_open(&t, "root", '{');
     text_str(&t, "path", "rootfs");
