@@ -72,8 +72,10 @@ static int check_sysctl(const struct config *c, struct err *err)
         for (unsigned k = 0; k < ARRAY_SIZE(ipc); k++)
             is_ipc |= strcmp(name, ipc[k]) == 0;
         const char *kind = is_ipc ? "ipc" : strncmp(name, "net.", 4) == 0 ? "network" : NULL;
-        if (strcmp(name, "kernel.domainname") == 0 || strcmp(name, "kernel.hostname") == 0)
+        if (strcmp(name, "kernel.domainname") == 0)
             kind = "uts";
+        if (strcmp(name, "kernel.hostname") == 0)
+            return WRONG("sysctl \"kernel.hostname\" is not allowed: hostname says it");
         ok = kind && config_namespace(c, kind);
         if (strstr(name, "..") || (kind && !ok))
             return WRONG("sysctl \"%s\" is not allowed in the hosts %s namespace",

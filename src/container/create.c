@@ -457,7 +457,7 @@ int runtime_create(const struct runtime_create *ask, int *status, struct err *er
     cleanup_fd int bundle = open(ask->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (bundle < 0)
         return err_errno(err, errno, "open bundle '%s'", ask->bundle);
-    int rc = config_load(&m.config, bundle, "config.json", err);
+    int rc = config_load(&m.config, bundle, ask->config ? ask->config : "config.json", err);
     if (!rc)
         rc = config_check(m.config, err);
     if (!rc)

@@ -1,6 +1,7 @@
 /* container/devices.c - what is in the container's /dev: nodes and links. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,12 +88,16 @@ static int type_of(const struct config_device *d, mode_t *out, struct err *err)
 static int make_own(struct box *b, const struct config_device *d, struct err *err)
 {
     cleanup_fd int dir = -1;
+    char           path[PATH_MAX];
     const char    *name;
     mode_t         type = 0;
     mode_t         bits = d->mode.set ? (mode_t)d->mode.v & 07777 : 0666;
     int            rc   = type_of(d, &type, err);
+    snprintf(path, sizeof(path), "%s", d->path);
+    for (size_t len = strlen(path); len > 1 && path[len - 1] == '/';)
+        path[--len] = 0;
     if (!rc)
-        rc = inroot_parent(b->root_fd, d->path, &dir, &name, err);
+        rc = inroot_parent(b->root_fd, path, &dir, &name, err);
     if (!rc)
         rc = make_node(b, dir, name, d->path, type | bits,
                        makedev((unsigned)d->major, (unsigned)d->minor), err);

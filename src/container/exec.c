@@ -18,6 +18,7 @@
 #include "container/check.h"
 #include "container/runtime.h"
 #include "container/schedule.h"
+#include "isolation/caps.h"
 #include "isolation/channel.h"
 #include "isolation/procfs.h"
 
@@ -112,6 +113,9 @@ static int choose_process(struct entry *e, struct err *err)
     e->process.no_new_privileges |= ask->no_new_privileges;
     if (count(ask->caps))
         add_caps(e);
+    for (char *const *cap = ask->caps; cap && *cap; cap++)
+        if (cap_number(*cap) < 0)
+            return err_set(err, EINVAL, "there is no capability '%s'", *cap);
     int rc = ask->user ? parse_user(ask->user, &e->process.user, err) : 0;
     return rc ? rc : config_process_check(&e->process, err);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "container/box.h"
 #include "container/check.h"
 #include "container/schedule.h"
@@ -177,6 +178,8 @@ static void read_caps(const struct config_caps *from, struct caps *out)
     out->inheritable = caps_set(from->inheritable, &unknown);
     out->permitted   = caps_set(from->permitted, &unknown);
     out->ambient     = caps_set(from->ambient, &unknown);
+    if (unknown)
+        log_warn("there is no capability '%s'", unknown);
 }
 
 /* A process that was outside must not find itself there: a working folder outside the root. */
@@ -319,21 +322,32 @@ static char *find_home(const struct box *b)
     return home ? home : xstrdup("HOME=/");
 }
 
+/* Of several with one name the last counts. */
+static bool comes_again(char *const *env, const char *entry)
+{
+    size_t len = strcspn(entry, "=");
+    for (; *env; env++)
+        if (strncmp(*env, entry, len) == 0 && (*env)[len] == '=')
+            return true;
+    return false;
+}
+
 static char **make_env(const struct box *b)
 {
-    unsigned n = 0, more = 0;
-    while (b->process->env && b->process->env[n])
-        n++;
-    char **env = xalloc((n + 6) * sizeof(*env));
-    for (unsigned i = 0; i < n; i++)
-        env[i] = b->process->env[i];
+    unsigned all = 0, n = 0;
+    while (b->process->env && b->process->env[all])
+        all++;
+    char **env = xalloc((all + 6) * sizeof(*env));
+    for (unsigned i = 0; i < all; i++)
+        if (!comes_again(b->process->env + i + 1, b->process->env[i]))
+            env[n++] = b->process->env[i];
     if (!env_find(env, "HOME"))
-        env[n + more++] = find_home(b);
+        env[n++] = find_home(b);
     if (b->notify[0])
-        env[n + more++] = xasprintf("NOTIFY_SOCKET=%s", b->notify);
+        env[n++] = xasprintf("NOTIFY_SOCKET=%s", b->notify);
     if (b->listen_fds > 0) {
-        env[n + more++] = xasprintf("LISTEN_FDS=%d", b->listen_fds);
-        env[n + more++] = xasprintf("LISTEN_PID=%d", getpid());
+        env[n++] = xasprintf("LISTEN_FDS=%d", b->listen_fds);
+        env[n++] = xasprintf("LISTEN_PID=%d", getpid());
     }
     return env;
 }

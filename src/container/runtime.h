@@ -7,6 +7,7 @@
 
 struct runtime_create {
     const char *root, *id, *bundle; /* root: of states; bundle: absolute */
+    const char *config;             /* NULL: config.json of the bundle */
     const char *pid_file, *console_socket;
     unsigned    preserve_fds;
     bool        no_pivot, no_keyring, run; /* run: start at once, and wait for the program */

@@ -19,7 +19,7 @@
 bool state_id_ok(const char *id)
 {
     size_t len = strlen(id);
-    if (len == 0 || len > ID_MAX || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
+    if (len == 0 || len > ID_MAX || id[0] == '.')
         return false;
     return strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") == len;
 }

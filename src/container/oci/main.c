@@ -108,17 +108,14 @@ static char *log_line(const char *message, bool json)
 
 static void complain(const struct oci *o, const char *message)
 {
-    bool               json = o->log_format && strcmp(o->log_format, "json") == 0;
+    bool json = o->log_format && strcmp(o->log_format, "json") == 0;
+    dprintf(2, "guise-oci: %s\n", message);
+    if (!o->log || !o->log[0])
+        return;
     cleanup_free char *line = log_line(message, json);
-    cleanup_fd int     fd   = -1;
-    if (o->log && o->log[0])
-        fd = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (fd >= 0) {
+    cleanup_fd int     fd   = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd >= 0)
         dprintf(fd, "%s\n", line);
-        dprintf(2, "guise-oci: %s\n", message);
-    } else {
-        dprintf(2, "%s\n", line);
-    }
 }
 
 static void print_command_help(const struct oci_command *c)

@@ -39,7 +39,7 @@ extern const struct oci_option oci_create_options[], oci_run_options[], oci_kill
     oci_update_options[], oci_events_options[], oci_spec_options[], oci_no_options[];
 
 struct oci_create_own {
-    char    *bundle, *console_socket, *pid_file;
+    char    *bundle, *config, *console_socket, *pid_file;
     unsigned preserve_fds;
     bool     no_pivot, no_keyring, detach, keep;
 };

@@ -15,7 +15,7 @@
 
 #define CREATE_ROWS                                                                                \
     {"bundle", 'b', OPTION_TEXT, CREATE(bundle), "the bundle's folder (default: here)"},           \
-        {"config", 'f', OPTION_IGNORE_TEXT, 0, NULL},                                              \
+        {"config", 'f', OPTION_TEXT, CREATE(config), "another name of config.json"},               \
         {"console-socket", 0, OPTION_TEXT, CREATE(console_socket),                                 \
          "socket that gets the terminal's other end"},                                             \
         {"pid-file", 0, OPTION_TEXT, CREATE(pid_file), "file to write the process's number to"},   \
@@ -49,6 +49,7 @@ static int make(struct oci_call *call, bool run, struct err *err)
         .root           = call->global->root,
         .id             = call->argv[0],
         .bundle         = here,
+        .config         = own->config,
         .pid_file       = own->pid_file,
         .console_socket = own->console_socket,
         .preserve_fds   = own->preserve_fds,
@@ -59,7 +60,7 @@ static int make(struct oci_call *call, bool run, struct err *err)
         .keep           = own->keep,
     };
     int rc = runtime_create(&ask, &status, err);
-    return rc ? err_wrap(err, "guise-oci %s failed: unable to start container process",
+    return rc ? err_wrap(err, "%s failed: unable to start container process",
                          run ? "run" : "create")
               : status;
 }
