@@ -49,6 +49,7 @@ option_set set_signal;                         /* int, "TERM", "SIGTERM", "15" *
 option_set set_disk, set_volume, set_port;     /* the whole spec */
 option_set set_net, set_env, set_env_file;     /* the whole spec */
 option_set set_firmware, set_gdb, set_console; /* char *, absolute where it is a path */
+option_set set_memory, set_cpus, set_security; /* the whole spec */
 option_set set_detach_keys;                    /* struct keys of session.h */
 
 int         size_parse(const char *text, u64 *out); /* -EINVAL, -ERANGE */

@@ -21,12 +21,14 @@ const struct option_row run_options[] = {
     {"tty", 't', NULL, "use the terminal raw, as a console", set_flag, OPT_SPEC(tty)},
     {"name", 0, "NAME", "its name; otherwise one is made up", set_text, OPT_SPEC(name)},
     {"rm", 0, NULL, "remove it when it has ended", set_flag, OPT_SPEC(auto_remove)},
-    {"cpus", 0, "N", "number of CPUs (1)", set_number, OPT_SPEC(cpus)},
+    {"cpus", 0, "N", "number of CPUs (1); containers: a share of the time, as 0.5", set_cpus,
+     OPT_WHOLE_SPEC},
     {"jit", 0, "WORDS", "for tests of the translator: flush, small, plain, joined by commas",
      set_text, OPT_SPEC(jit)},
     {"vlen", 0, "BITS", "length of a vector register: 128, 256, or 0 for no vectors (128)",
      set_number, OPT_SPEC(vlen)},
-    {"memory", 'm', "SIZE", "memory: 512M, 2g or bytes (512M)", set_size, OPT_SPEC(memory_bytes)},
+    {"memory", 'm', "SIZE", "memory: 512M, 2g or bytes (512M; containers: no limit)", set_memory,
+     OPT_WHOLE_SPEC},
     {"volume", 'v', "HOST:GUEST[:ro]", "share a folder of the host", set_volume, OPT_WHOLE_SPEC,
      COMPLETE_FILE},
     {"publish", 'p', "[IP:]HOST:GUEST[/udp]", "forward a port of the host", set_port,
@@ -34,12 +36,25 @@ const struct option_row run_options[] = {
     {"env", 'e', "NAME[=VALUE]", "set an environment variable", set_env, OPT_WHOLE_SPEC},
     {"env-file", 0, "FILE", "read environment variables from a file", set_env_file, OPT_WHOLE_SPEC,
      COMPLETE_FILE},
-    {"network", 0, "MODE[,OPTION...]", "none, user or tap; may be given more than once", set_net,
-     OPT_WHOLE_SPEC},
+    {"network", 0, "MODE[,OPTION...]",
+     "none, user or tap, may be given more than once; containers: none (so by default) or host",
+     set_net, OPT_WHOLE_SPEC},
     {"net", 0, "MODE", NULL, set_net, OPT_WHOLE_SPEC},
     {"root", 0, "DIR", "programs: look below DIR first for absolute names of files", set_path,
      OPT_SPEC(root), COMPLETE_FILE},
-    {"workdir", 'w', "DIR", "programs: start there", set_text, OPT_SPEC(cwd)},
+    {"workdir", 'w', "DIR", "programs and containers: start there", set_text, OPT_SPEC(cwd)},
+    {"user", 'u', "USER[:GROUP]", "containers: run as this user", set_text, OPT_SPEC(user)},
+    {"hostname", 0, "NAME", "containers: the host's name inside", set_text, OPT_SPEC(hostname)},
+    {"read-only", 0, NULL, "containers: the root cannot be written", set_flag, OPT_SPEC(read_only)},
+    {"tmpfs", 0, "DIR[:OPTION,...]", "containers: memory as a folder", set_texts, OPT_SPEC(tmpfs)},
+    {"cap-add", 0, "NAME", "containers: a capability more, or all", set_texts, OPT_SPEC(cap_add)},
+    {"cap-drop", 0, "NAME", "containers: a capability less, or all", set_texts, OPT_SPEC(cap_drop)},
+    {"privileged", 0, NULL, "containers: all capabilities and devices, nothing masked", set_flag,
+     OPT_SPEC(privileged)},
+    {"pids-limit", 0, "N", "containers: at most so many processes", set_number,
+     OPT_SPEC(pids_limit)},
+    {"security-opt", 0, "no-new-privileges", "containers: programs gain no rights", set_security,
+     OPT_WHOLE_SPEC},
     {"strace", 0, NULL, "programs: tell each system call", set_flag, OPT_SPEC(strace)},
     {"as", 0, "KIND", "take this kind of machine, whatever the workload looks like", set_text,
      OPT_SPEC(kind), COMPLETE_KIND},
@@ -81,7 +96,8 @@ const struct option_row run_options[] = {
 /* The words become the workload and its arguments. */
 static void take_words(struct command *c)
 {
-    c->spec->workload = path_absolute(c->words[0]);
+    c->spec->workload  = path_absolute(c->words[0]);
+    c->spec->cwd_given = c->spec->cwd;
     if (!c->spec->cwd)
         c->spec->cwd = path_absolute(".");
     for (int i = 1; i < c->n_words; i++)
@@ -114,6 +130,14 @@ static int open_cidfile(const char *path, struct err *err)
     return fd < 0 ? err_errno(err, errno, "--cidfile %s", path) : fd;
 }
 
+/* A container's program is looked for when the container is made. */
+static int failed_status(const struct spec *s, int rc)
+{
+    if (!s->kind || strcmp(s->kind, "container") != 0)
+        return EXIT_GUISE;
+    return rc == -ENOENT ? EXIT_NOT_FOUND : rc == -EACCES ? EXIT_CANNOT : EXIT_GUISE;
+}
+
 static int make_home(struct command *c, struct home *out)
 {
     struct err            err  = {0};
@@ -135,7 +159,7 @@ static int make_home(struct command *c, struct home *out)
         unlink(o->cidfile);
     if (!rc && cid >= 0)
         dprintf(cid, "%s", out->record.id);
-    return rc ? complain(c, EXIT_GUISE, &err) : 0;
+    return rc ? complain(c, failed_status(c->spec, rc), &err) : 0;
 }
 
 /* -it without a terminal: the user expects one, as docker says too. */

@@ -109,6 +109,36 @@ int set_size(void *field, const char *value, struct err *err)
     return 0;
 }
 
+int set_memory(void *field, const char *value, struct err *err)
+{
+    struct spec *s  = field;
+    int          rc = set_size(&s->memory_bytes, value, err);
+    s->memory_given = !rc;
+    return rc;
+}
+
+/* "2", and for containers "0.5": a share of the time of so many. */
+int set_cpus(void *field, const char *value, struct err *err)
+{
+    struct spec *s = field;
+    char        *end;
+    double       n = strtod(value, &end);
+    if (end == value || *end || !(n >= 0.001) || n > 1000000)
+        return err_set(err, EINVAL, "'%s' is not a number of CPUs", value);
+    s->cpu_milli = (unsigned)(n * 1000 + 0.5);
+    s->cpus      = (s->cpu_milli + 999) / 1000;
+    return 0;
+}
+
+int set_security(void *field, const char *value, struct err *err)
+{
+    struct spec *s = field;
+    if (strcmp(value, "no-new-privileges") != 0 && strcmp(value, "no-new-privileges:true") != 0)
+        return err_set(err, EINVAL, "'%s' is not known; there is no-new-privileges", value);
+    s->no_new_privileges = true;
+    return 0;
+}
+
 int set_signal(void *field, const char *value, struct err *err)
 {
     const char *name = strncasecmp(value, "SIG", 3) == 0 ? value + 3 : value;
@@ -248,7 +278,7 @@ int set_port(void *field, const char *value, struct err *err)
 
 int set_net(void *field, const char *value, struct err *err)
 {
-    static const char *const modes[] = {"none", "user", "tap", NULL};
+    static const char *const modes[] = {"none", "user", "tap", "host", NULL};
     struct spec             *s       = field;
     cleanup_free char       *copy    = xstrdup(value);
     char                    *rest = copy, *mode = next_piece(&rest, ',');
@@ -256,7 +286,8 @@ int set_net(void *field, const char *value, struct err *err)
     while (modes[i] && strcmp(modes[i], mode) != 0)
         i++;
     if (!modes[i])
-        return err_set(err, EINVAL, "'%s' is not a network; there is none, user and tap", mode);
+        return err_set(err, EINVAL, "'%s' is not a network; there is none, host, user and tap",
+                       mode);
     if (s->n_nets == LIST_MAX)
         return err_set(err, E2BIG, "more than %d networks", LIST_MAX);
     struct spec_net *n = GROW(s->nets, s->n_nets);

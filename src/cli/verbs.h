@@ -31,6 +31,10 @@ struct attach_own {
     bool        no_stdin, replay;
     struct keys keys;
 };
+struct exec_own {
+    bool  detach, interactive, tty;
+    char *user, *cwd, **env;
+};
 struct stop_own {
     unsigned seconds;
 };
@@ -72,9 +76,9 @@ struct help_own {
 };
 
 extern const struct option_row run_options[], start_options[], ps_options[], logs_options[],
-    attach_options[], stop_options[], kill_options[], stats_options[], inspect_options[],
-    rm_options[], restore_options[], events_options[], lockstep_options[], disk_options[],
-    version_options[], help_options[];
+    attach_options[], exec_options[], stop_options[], kill_options[], stats_options[],
+    inspect_options[], rm_options[], restore_options[], events_options[], lockstep_options[],
+    disk_options[], version_options[], help_options[];
 
 extern const struct run_own     run_defaults;
 extern const struct disk_own    disk_defaults;

@@ -99,3 +99,21 @@ int channel_hand_over(const char *path, const char *text, int passed, struct err
         return err_errno(err, errno, "send to '%s'", path);
     return 0;
 }
+
+int channel_take_fd(int fd)
+{
+    union control c;
+    char          text[256];
+    struct iovec  iov = {text, sizeof(text)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof(c.room)};
+    int got = -1;
+    if (recvmsg(fd, &msg, MSG_CMSG_CLOEXEC) < 0)
+        return -errno;
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&msg);
+    if (!rights || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS ||
+        rights->cmsg_len != CMSG_LEN(sizeof(int)))
+        return -EBADMSG;
+    memcpy(&got, CMSG_DATA(rights), sizeof(int));
+    return got;
+}

@@ -26,4 +26,7 @@ int channel_receive(int fd, struct message *out);
 /* One descriptor to somebody who waits at a socket's path, with a text (never empty). */
 int channel_hand_over(const char *path, const char *text, int passed_fd, struct err *err);
 
+/* The other side of it: the descriptor that comes over the connection FD, or -errno. */
+int channel_take_fd(int fd);
+
 #endif

@@ -52,6 +52,15 @@ struct spec {
     char *cwd;  /* where it starts */
     bool  strace;
 
+    /* containers; with the cwd above when it was given, cpus as a share of time */
+    char    *user;                /* "USER[:GROUP]", names of the container's own */
+    char    *hostname;            /* NULL: the id */
+    char   **tmpfs;               /* "DIR[:OPTION,...]" */
+    char   **cap_add, **cap_drop; /* names, or "all" */
+    unsigned pids_limit;          /* 0: none */
+    unsigned cpu_milli;           /* thousandths of a CPU; 0: all there is */
+    bool     read_only, privileged, no_new_privileges, memory_given, cwd_given;
+
     /* machines */
     char              *machine; /* board: "virt" */
     char              *initrd, *append;

@@ -10,7 +10,7 @@ import pytest
 
 from terminal import Terminal
 
-VERBS = ("run create start ps logs attach stop kill pause resume engine wait stats inspect rm snapshot "
+VERBS = ("run create start ps logs attach exec stop kill pause resume engine wait stats inspect rm snapshot "
          "restore events binfmt lockstep disk version help").split()
 
 

@@ -1,0 +1,469 @@
+/* container/kind.c - the kind `container` for the monitor: a bundle that guise-oci runs.
+ *
+ * The runtime is a program of its own, called for each step (it seals itself, which a monitor
+ * cannot); the container's first process becomes a child of the monitor, which is told of its
+ * end. Output and input are a terminal with -t, otherwise pipes; both end at the console. Loop
+ * thread only. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/kind.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "container/bundle.h"
+#include "container/state.h"
+#include "container/usage.h"
+#include "isolation/channel.h"
+
+struct box_instance {
+    struct instance inst;
+    pid_t           pid;            /* of its first process; 0: none */
+    int             pidfd, in, out; /* in: what it reads from us, -1: nothing; may be out */
+    struct watch   *ended, *says, *room;
+    struct state    state; /* dir is NULL: not loaded */
+};
+
+static struct box_instance *of(struct instance *inst)
+{
+    return container_of(inst, struct box_instance, inst);
+}
+
+char *container_runtime(void)
+{
+    char    self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n > 0) {
+        self[n] = 0;
+        /* Tests run a program of theirs from a folder further down. */
+        for (char *slash; (slash = strrchr(self, '/'));) {
+            *slash                    = 0;
+            cleanup_free char *beside = xasprintf("%s/guise-oci", self);
+            if (access(beside, X_OK) == 0)
+                return steal_ptr(beside);
+            if (strcmp(slash + 1, "test") == 0)
+                break;
+        }
+    }
+    return xstrdup("guise-oci");
+}
+
+char *container_states(const char *dir)
+{
+    return xasprintf("%s/oci", dir);
+}
+
+static void probe(const struct spec *spec, struct probe *out)
+{
+    static const struct {
+        int         score;
+        const char *why;
+    } answers[] = {
+        [BUNDLE_NONE] = {0, "neither a root folder nor an OCI bundle"},
+        [BUNDLE_ROOT] = {85, "a folder with a Linux root in it"},
+        [BUNDLE_OCI]  = {95, "an OCI bundle"},
+    };
+    enum bundle_kind kind = bundle_look(spec->workload);
+    *out                  = (struct probe){.score = answers[kind].score, .engine = "native"};
+    snprintf(out->why, sizeof(out->why), "%s", answers[kind].why);
+    snprintf(out->engine_why, sizeof(out->engine_why), "%s",
+             "the host's kernel runs its programs, in namespaces of their own");
+}
+
+/* ---- output and input ---- */
+
+static bool drain(struct box_instance *b)
+{
+    char data[4096];
+    for (;;) {
+        ssize_t n = b->out < 0 ? 0 : read(b->out, data, sizeof(data));
+        if (n > 0)
+            console_write(b->inst.console, data, (size_t)n);
+        else if (n < 0 && errno == EINTR)
+            continue;
+        else
+            return n < 0 && errno == EAGAIN;
+    }
+}
+
+static void on_output(void *ctx, int fd, u32 events)
+{
+    struct box_instance *b = ctx;
+    (void)fd;
+    (void)events;
+    if (!drain(b)) {
+        loop_unwatch(b->says);
+        b->says = NULL;
+    }
+}
+
+static void on_room(void *ctx, int fd, u32 events)
+{
+    struct box_instance *b = ctx;
+    (void)fd;
+    loop_rewatch(b->room, 0);
+    if (events & EPOLLOUT)
+        console_ready(b->inst.console);
+}
+
+static size_t input(void *ctx, const u8 *data, size_t len)
+{
+    struct box_instance *b = ctx;
+    if (b->in < 0)
+        return len; /* nobody reads it */
+    ssize_t n = write(b->in, data, len);
+    if (n >= 0)
+        return (size_t)n;
+    if (errno != EAGAIN)
+        return len;
+    loop_rewatch(b->room, EPOLLOUT);
+    return 0;
+}
+
+static void resize(void *ctx, unsigned columns, unsigned rows)
+{
+    struct box_instance *b = ctx;
+    struct winsize       w = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
+    if (b->inst.spec->tty && b->out >= 0)
+        ioctl(b->out, TIOCSWINSZ, &w);
+}
+
+static int open_pipes(struct box_instance *b, int ends[2], struct err *err)
+{
+    int in[2] = {-1, -1}, out[2];
+    if (pipe2(out, O_CLOEXEC) || (b->inst.spec->interactive && pipe2(in, O_CLOEXEC)))
+        return err_errno(err, errno, "make pipes");
+    ends[0] = in[0] >= 0 ? in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ends[1] = out[1];
+    b->out  = out[0];
+    b->in   = in[1];
+    fcntl(b->out, F_SETFL, O_NONBLOCK);
+    if (b->in >= 0)
+        fcntl(b->in, F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+/* ---- the runtime ---- */
+
+static void keep_error(int fd, char *text, size_t room)
+{
+    size_t  have = 0;
+    ssize_t n;
+    while (have < room - 1 && (n = read(fd, text + have, room - 1 - have)) > 0)
+        have += (size_t)n;
+    text[have]                = 0;
+    text[strcspn(text, "\n")] = 0;
+}
+
+static _Noreturn void become_runtime(char **argv, const int ends[2], int error_fd)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    for (int sig = 1; sig < NSIG; sig++)
+        signal(sig, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(022);
+    /* The container's output is not the runtime's: what the runtime says goes to the log. */
+    dup2(ends[0], 0);
+    dup2(ends[1], 1);
+    dup2(ends[1] >= 0 ? ends[1] : error_fd, 2);
+    execvp(argv[0], argv);
+    dprintf(error_fd, "%s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+/* Programs that are not there, or may not be run, are the user's mistake of another kind. */
+static int code_of(const char *message)
+{
+    if (!strstr(message, "exec: "))
+        return EIO;
+    return strstr(message, "permission denied") ? EACCES : ENOENT;
+}
+
+/* JSON's and the log's own quotes are taken off. */
+static void unquote(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from && *from != '"'; from++) {
+        if (*from == '\\' && from[1])
+            from++;
+        *to++ = *from;
+    }
+    *to = 0;
+}
+
+/* Runs guise-oci with WORDS, to its end. ENDS: what the container gets as input and output. */
+static int runtime(struct box_instance *b, const char *const *words, const int ends[2],
+                   struct err *err)
+{
+    const int          none[2]   = {-1, -1};
+    cleanup_free char *program   = container_runtime();
+    cleanup_free char *states    = container_states(b->inst.dir);
+    cleanup_free char *log       = xasprintf("%s/runtime.log", b->inst.dir);
+    const char        *argv[24]  = {program, "--root", states, "--log", log};
+    char               said[400] = "";
+    unsigned           n         = 5;
+    int                pipe_fd[2], status = -1;
+    for (; *words && n < ARRAY_SIZE(argv) - 1; words++)
+        argv[n++] = *words;
+    if (pipe2(pipe_fd, O_CLOEXEC) < 0)
+        return err_errno(err, errno, "make a pipe");
+    unlink(log);
+    pid_t pid = fork();
+    if (pid == 0)
+        become_runtime((char **)argv, ends ? ends : none, pipe_fd[1]);
+    close(pipe_fd[1]);
+    if (!ends)
+        keep_error(pipe_fd[0], said, sizeof(said));
+    close(pipe_fd[0]);
+    if (pid < 0)
+        return err_errno(err, errno, "make a process");
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (status == 0)
+        return 0;
+    cleanup_fd int log_fd = open(log, O_RDONLY | O_CLOEXEC);
+    if (log_fd >= 0)
+        keep_error(log_fd, said, sizeof(said));
+    /* time="..." level=error msg="TEXT" */
+    char *message = strstr(said, "msg=\"");
+    if (message)
+        unquote(message + 5);
+    message = message ? message + 5 : said[0] ? said : "guise-oci failed";
+    return err_set(err, code_of(message), "%s", message);
+}
+
+/* ---- its terminal comes over a socket ---- */
+
+static int listen_console(struct box_instance *b, char **path, struct err *err)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int                fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    *path                 = xasprintf("%s/console.sock", b->inst.dir);
+    if (fd < 0 || strlen(*path) >= sizeof(at.sun_path))
+        return err_errno(err, fd < 0 ? errno : ENAMETOOLONG, "make '%s'", *path);
+    memcpy(at.sun_path, *path, strlen(*path) + 1);
+    unlink(*path);
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0) {
+        close(fd);
+        return err_errno(err, errno, "make '%s'", *path);
+    }
+    return fd;
+}
+
+static int accept_console(struct box_instance *b, int listener, struct err *err)
+{
+    cleanup_fd int fd  = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    int            got = fd < 0 ? -errno : channel_take_fd(fd);
+    if (got < 0)
+        return err_errno(err, -got, "get the terminal");
+    fcntl(got, F_SETFL, O_RDWR | O_NONBLOCK);
+    b->out = got;
+    b->in  = fcntl(got, F_DUPFD_CLOEXEC, 3);
+    return b->in < 0 ? err_errno(err, errno, "get the terminal") : 0;
+}
+
+static int make_with_terminal(struct box_instance *b, const char *bundle, const char *pid_file,
+                              struct err *err)
+{
+    cleanup_free char *path     = NULL;
+    cleanup_fd int     listener = listen_console(b, &path, err);
+    if (listener < 0)
+        return listener;
+    const char *const words[] = {"create", "--bundle",   bundle,   "--console-socket",
+                                 path,     "--pid-file", pid_file, b->inst.spec->id,
+                                 NULL};
+    int               rc      = runtime(b, words, NULL, err);
+    unlink(path);
+    return rc ? rc : accept_console(b, listener, err);
+}
+
+static int make_with_pipes(struct box_instance *b, const char *bundle, const char *pid_file,
+                           struct err *err)
+{
+    const char *const words[] = {"create", "--bundle",       bundle, "--pid-file",
+                                 pid_file, b->inst.spec->id, NULL};
+    int               ends[2] = {-1, -1};
+    int               rc      = open_pipes(b, ends, err);
+    if (!rc)
+        rc = runtime(b, words, ends, err);
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0)
+            close(ends[i]);
+    /* What the runtime said there was not the container's. */
+    if (rc) {
+        close(b->out);
+        b->out = -1;
+    }
+    return rc;
+}
+
+/* ---- its life ---- */
+
+static void on_end(void *ctx, int fd, u32 events)
+{
+    struct box_instance *b       = ctx;
+    int                  status  = 0;
+    char                 why[64] = "";
+    (void)fd;
+    (void)events;
+    if (waitpid(b->pid, &status, WNOHANG) != b->pid)
+        return;
+    loop_unwatch(b->ended);
+    b->ended = NULL;
+    drain(b);
+    b->pid = 0;
+    if (WIFSIGNALED(status))
+        snprintf(why, sizeof(why), "killed by signal %d", WTERMSIG(status));
+    instance_exited(&b->inst, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+                    why);
+}
+
+static int watch(struct box_instance *b, struct err *err)
+{
+    struct loop *loop = b->inst.loop;
+    b->pid            = b->state.pid;
+    b->pidfd          = (int)syscall(SYS_pidfd_open, b->pid, 0);
+    if (b->pidfd < 0)
+        return err_errno(err, errno, "watch the container");
+    int rc = loop_watch(loop, b->out, EPOLLIN, on_output, b, &b->says, err);
+    if (!rc && b->in >= 0)
+        rc = loop_watch(loop, b->in, 0, on_room, b, &b->room, err);
+    return rc ? rc : loop_watch(loop, b->pidfd, EPOLLIN, on_end, b, &b->ended, err);
+}
+
+static int create(struct instance *inst, struct err *err)
+{
+    struct box_instance *b        = of(inst);
+    cleanup_free char   *bundle   = xasprintf("%s/bundle", inst->dir);
+    cleanup_free char   *pid_file = xasprintf("%s/container.pid", inst->dir);
+    cleanup_free char   *states   = container_states(inst->dir);
+    b->pidfd = b->in = b->out = -1;
+    if (mkdir(bundle, 0700) < 0 && errno != EEXIST)
+        return err_errno(err, errno, "make '%s'", bundle);
+    int rc = bundle_write(inst->spec, bundle, err);
+    if (rc)
+        return rc;
+    /* Whose parent ends becomes our child, so its end is told to us. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    rc = inst->spec->tty ? make_with_terminal(b, bundle, pid_file, err)
+                         : make_with_pipes(b, bundle, pid_file, err);
+    if (!rc)
+        rc = state_load(&b->state, states, inst->spec->id, err);
+    if (!rc)
+        rc = watch(b, err);
+    console_connect(inst->console, &(struct console_port){input, resize, b});
+    return rc;
+}
+
+static int simple(struct instance *inst, const char *verb, const char *more, struct err *err)
+{
+    const char *const words[] = {verb, inst->spec->id, more, NULL};
+    return runtime(of(inst), words, NULL, err);
+}
+
+static int start(struct instance *inst, struct err *err)
+{
+    int rc = simple(inst, "start", NULL, err);
+    if (!rc)
+        console_ready(inst->console);
+    return rc;
+}
+
+static int pause_(struct instance *inst, struct err *err)
+{
+    return simple(inst, "pause", NULL, err);
+}
+
+static int resume(struct instance *inst, struct err *err)
+{
+    return simple(inst, "resume", NULL, err);
+}
+
+static int kill_(struct instance *inst, int sig, struct err *err)
+{
+    char text[8];
+    snprintf(text, sizeof(text), "%d", sig);
+    return simple(inst, "kill", text, err);
+}
+
+static int stop(struct instance *inst, struct err *err)
+{
+    return kill_(inst, SIGTERM, err);
+}
+
+static void stats(struct instance *inst, struct stats *out)
+{
+    struct usage u;
+    if (!of(inst)->state.dir)
+        return;
+    usage_read(&of(inst)->state.cgroup, &u);
+    stats_add(out, u.cpu_ns, "ns", "container.cpu");
+    stats_add(out, u.user_ns, "ns", "container.cpu.user");
+    stats_add(out, u.kernel_ns, "ns", "container.cpu.kernel");
+    stats_add(out, u.memory, "bytes", "container.memory");
+    stats_add(out, u.pids, "", "container.processes");
+}
+
+/* All that was made in the instance's folder: it starts again from its spec. */
+static void remove_files(const char *dir)
+{
+    static const char *const files[]   = {"bundle/config.json", "container.pid", "runtime.log"};
+    static const char *const folders[] = {"bundle", "oci"};
+    cleanup_fd int           fd        = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
+        unlinkat(fd, files[i], 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(folders); i++)
+        unlinkat(fd, folders[i], AT_REMOVEDIR);
+}
+
+static void destroy(struct instance *inst)
+{
+    struct box_instance *b       = of(inst);
+    const char *const    words[] = {"delete", "--force", inst->spec->id, NULL};
+    struct err           err;
+    loop_unwatch(b->ended);
+    loop_unwatch(b->says);
+    loop_unwatch(b->room);
+    if (b->state.dir && runtime(b, words, NULL, &err))
+        log_warn("delete: %s", err.text);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+    drain(b);
+    state_done(&b->state);
+    remove_files(inst->dir);
+    const int fds[] = {b->pidfd, b->in, b->out};
+    for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static const char *const engines[] = {"native", NULL};
+
+const struct kind container_kind = {
+    .name    = "container",
+    .summary = "a Linux root, isolated: an OCI container",
+    .engines = engines,
+    .size    = sizeof(struct box_instance),
+    .probe   = probe,
+    .create  = create,
+    .start   = start,
+    .pause   = pause_,
+    .resume  = resume,
+    .stop    = stop,
+    .kill    = kill_,
+    .stats   = stats,
+    .destroy = destroy,
+};
