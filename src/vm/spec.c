@@ -346,6 +346,8 @@ int spec_check(const struct spec *s, struct err *err)
         return err_set(err, EINVAL, "id '%s' is not one", s->id);
     if (s->cpus < 1 || s->cpus > CPUS_MAX)
         return err_set(err, EINVAL, "%u CPUs: must be 1 to %u", s->cpus, CPUS_MAX);
+    if (s->cpu_milli % 1000 && s->kind && strcmp(s->kind, "container") != 0)
+        return err_set(err, EINVAL, "a part of a CPU is for containers; this is a %s", s->kind);
     if (s->vlen != 0 && s->vlen != 128 && s->vlen != 256)
         return err_set(err, EINVAL, "vectors of %u bits: must be 128, 256, or 0 for none", s->vlen);
     if (s->memory_bytes == 0)
