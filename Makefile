@@ -23,7 +23,8 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I$(BUILD) $(WARN) $(if $(WERROR),-W
 
 # What needs a certain host's CPU: src/kvm, and the board it runs, want x86-64.
 OTHERS   := $(if $(filter x86_64,$(shell uname -m)),,src/kvm/% src/machine/pc%)
-SRCS     := $(filter-out %_test.c %_fuzz.c $(OTHERS),$(wildcard src/*/*.c src/*/*/*.c))
+SRCS     := $(filter-out %_test.c %_fuzz.c $(OTHERS) src/java/%,$(wildcard src/*/*.c src/*/*/*.c))
+JVM_SRCS := $(filter-out %_test.c %_fuzz.c,$(wildcard src/java/*.c src/base/*.c)) src/vm/clock.c
 MAIN     := src/cli/main.c
 USER     := src/process/main.c
 OCI      := src/container/oci/main.c
@@ -38,7 +39,8 @@ LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)
 TEST_BINS := $(patsubst src/%.c,$(BUILD)/test/%,$(TESTS))
 FUZZ_BINS := $(patsubst src/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
 
-all: $(BUILD)/guise $(BUILD)/guise-user $(BUILD)/guise-oci
+# A sanitized VM would need a sanitized java launcher.
+all: $(BUILD)/guise $(BUILD)/guise-user $(BUILD)/guise-oci $(if $(SAN),,$(BUILD)/libjvm.so)
 
 $(BUILD)/guise: $(call obj,$(MAIN)) $(LIB_FILES)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
@@ -55,6 +57,17 @@ OCI_ENTRY := $(if $(SAN),,$(OCI_ENTRY_$(shell uname -m)))
 $(BUILD)/obj/container/oci/seal_start.o: ALL_CFLAGS += -fno-stack-protector -fno-builtin
 $(BUILD)/guise-oci: $(call obj,$(OCI) $(OCI_SEAL)) $(OCI_LIBS)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(if $(SAN),,-static) $(OCI_ENTRY) -Wl,--gc-sections -o $@ $(call obj,$(OCI) $(OCI_SEAL)) -Wl,--start-group $(OCI_LIBS) -Wl,--end-group -lseccomp -lm
+
+# Loaded by java's launcher and by programs that embed a VM, so its objects are of their own.
+JVM_OBJS := $(JVM_SRCS:src/%.c=$(BUILD)/pic/%.o)
+$(BUILD)/libjvm.so: $(JVM_OBJS) src/java/libjvm.map
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libjvm.so -Wl,--version-script,src/java/libjvm.map -Wl,-z,defs -o $@ $(JVM_OBJS) -lm -lpthread -ldl -lcjson -lz -lzstd
+$(BUILD)/pic/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  PIC   $<"; $(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -fwrapv -MMD -MP -c -o $@ $<
+ifeq ($(findstring clang,$(CC)),)
+$(BUILD)/pic/java/interp.o: ALL_CFLAGS += -fno-gcse -fno-crossjumping
+endif
 
 define folder_lib
 $(BUILD)/lib$(1).a: $(call obj,$(call lib_of,$(1)))
@@ -173,4 +186,4 @@ clean:
 
 .PHONY: all tests fuzzers unit run check check-long quick bench docs install uninstall clean
 .PRECIOUS: $(BUILD)/obj/%.o
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/pic -name '*.d' 2>/dev/null)

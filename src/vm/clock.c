@@ -42,6 +42,11 @@ u64 clock_wall(const struct clock *c)
     return host_ns(CLOCK_REALTIME);
 }
 
+u64 clock_host_monotonic(void)
+{
+    return host_ns(CLOCK_MONOTONIC);
+}
+
 u64 clock_host_wall(void)
 {
     return host_ns(CLOCK_REALTIME);

@@ -37,4 +37,7 @@ u64 clock_wall(const struct clock *);
 /* Wall-clock time of the host, for records such as "created at"; never for a guest. */
 u64 clock_host_wall(void);
 
+/* The host's monotonic clock itself, for deadlines of waits that the host times. */
+u64 clock_host_monotonic(void);
+
 #endif

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libjvm.so beside HotSpot: each program of this folder, compiled by javac under HotSpot, prints
+the same, complains the same and ends the same under both; the JDK's tools make the same files."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = Path(os.environ.get("GUISE_BUILD", ROOT / "build")).resolve()
+JDK = Path("/usr/lib/jvm") / f"java-17-openjdk-{'arm64' if os.uname().machine == 'aarch64' else 'amd64'}"
+PROGRAMS = sorted(p.stem for p in HERE.glob("*.java"))
+
+pytestmark = [
+    pytest.mark.skipif(not (JDK / "bin/javac").exists(), reason="no openjdk-17-jdk-headless"),
+    pytest.mark.skipif(not (BUILD / "libjvm.so").exists(), reason="no libjvm.so in this build"),
+]
+
+
+def run(tool, *words, ours=False, folder=None, **kw):
+    vm = f"-XXaltjvm={BUILD}"
+    flags = [] if not ours else [vm if tool == "java" else "-J" + vm]
+    return subprocess.run([JDK / "bin" / tool, *flags, *map(str, words)], cwd=folder, text=True,
+                          capture_output=True, timeout=60, stdin=subprocess.DEVNULL, **kw)
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classes")
+    done = run("javac", "-g", "-parameters", "-d", folder, *sorted(HERE.glob("*.java")))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def same(a, b):
+    assert (b.returncode, b.stdout, b.stderr) == (a.returncode, a.stdout, a.stderr)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_as_hotspot(program, classes):
+    same(run("java", "-cp", classes, program, "one", "two"),
+         run("java", "-cp", classes, program, "one", "two", ours=True))
+
+
+def test_main_class_is_missing(classes):
+    same(run("java", "-cp", classes, "NotThere"), run("java", "-cp", classes, "NotThere", ours=True))
+
+
+def tree(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_javac(tmp_path):
+    for name, ours in (("theirs", False), ("ours", True)):
+        done = run("javac", "-d", tmp_path / name, *sorted(HERE.glob("*.java")), ours=ours)
+        assert done.returncode == 0, done.stderr
+    assert tree(tmp_path / "theirs") == tree(tmp_path / "ours")
+
+
+def test_javac_complains(tmp_path):
+    (tmp_path / "Bad.java").write_text("class Bad { int f() { return \"x\"; } }\n")
+    same(run("javac", "Bad.java", folder=tmp_path), run("javac", "Bad.java", folder=tmp_path, ours=True))
+
+
+def test_jar(tmp_path, classes):
+    done = run("jar", "--create", "--file", tmp_path / "a.jar", "--date=2024-01-01T00:00:00Z",
+               "-C", classes, ".", ours=True)
+    assert done.returncode == 0, done.stderr
+    same(run("jar", "tf", tmp_path / "a.jar"), run("jar", "tf", tmp_path / "a.jar", ours=True))
+    same(run("java", "-cp", tmp_path / "a.jar", "Kitchen"),
+         run("java", "-cp", tmp_path / "a.jar", "Kitchen", ours=True))
