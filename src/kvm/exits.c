@@ -40,18 +40,19 @@ static bool on_io(struct kvm_vcpu *k, struct vcpu_exit *exit)
     const struct kvm_run *run   = k->run;
     unsigned              width = run->io.size;
     bool                  write = run->io.direction == KVM_EXIT_IO_OUT;
-    u64                   bytes = k->vm->run_bytes;
+    u64                   bytes = k->vm->run_bytes, offset = run->io.data_offset;
+    u16                   port  = run->io.port;
+    u32                   count = run->io.count; /* the data may lie over it */
     (void)exit;
-    tell(k, "io", run->io.port, width, write);
-    if (width > 4 || run->io.data_offset > bytes ||
-        (u64)run->io.count * width > bytes - run->io.data_offset)
+    tell(k, "io", port, width, write);
+    if (width < 1 || width > 4 || offset > bytes || (u64)count * width > bytes - offset)
         return true; /* no kernel says that */
-    u8 *data = (u8 *)k->run + run->io.data_offset;
-    for (u32 i = 0; i < run->io.count; i++, data += width)
+    u8 *data = (u8 *)k->run + offset;
+    for (u32 i = 0; i < count; i++, data += width)
         if (write)
-            write_bus(k->vm->ports, run->io.port, width, data);
+            write_bus(k->vm->ports, port, width, data);
         else
-            read_bus(k->vm->ports, run->io.port, width, data);
+            read_bus(k->vm->ports, port, width, data);
     return true;
 }
 
@@ -61,7 +62,7 @@ static bool on_mmio(struct kvm_vcpu *k, struct vcpu_exit *exit)
     unsigned        width = run->mmio.len;
     (void)exit;
     tell(k, "mmio", run->mmio.phys_addr, width, run->mmio.is_write);
-    if (width > sizeof(run->mmio.data))
+    if (width < 1 || width > sizeof(run->mmio.data))
         return true;
     if (run->mmio.is_write)
         write_bus(k->vm->bus, run->mmio.phys_addr, width, run->mmio.data);
