@@ -81,7 +81,7 @@ $(BUILD)/obj/rv64/interp.o: ALL_CFLAGS += -fno-gcse -fno-crossjumping
 endif
 
 # Loops over elements, which the host's vectors do.
-$(BUILD)/obj/rv64/vector_int.o $(BUILD)/obj/rv64/vector_fixed.o: ALL_CFLAGS += -O3
+$(BUILD)/obj/timing/gates/sim.o $(BUILD)/obj/rv64/vector_int.o $(BUILD)/obj/rv64/vector_fixed.o: ALL_CFLAGS += -O3
 
 # Holds the descriptions of drives that come with guise, as they stand in their files.
 $(BUILD)/obj/timing/storage.o: ALL_CFLAGS += -Wa,-Isrc

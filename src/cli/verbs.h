@@ -67,6 +67,10 @@ struct disk_own {
     u64      size;
     unsigned count, depth, seed;
 };
+struct gates_own {
+    char *vectors, *delays, *vcd;
+    bool  quiet, json;
+};
 struct version_own {
     bool json;
 };
@@ -78,7 +82,7 @@ struct help_own {
 extern const struct option_row run_options[], start_options[], ps_options[], logs_options[],
     attach_options[], exec_options[], stop_options[], kill_options[], stats_options[],
     inspect_options[], rm_options[], restore_options[], events_options[], lockstep_options[],
-    disk_options[], version_options[], help_options[];
+    disk_options[], gates_options[], version_options[], help_options[];
 
 extern const struct run_own     run_defaults;
 extern const struct disk_own    disk_defaults;
