@@ -19,7 +19,7 @@
     "\"ports\":{" PORT("a", "input", "2") "," PORT("b", "input", "3") "," PORT(                    \
         "c", "input", "4") "," PORT("d", "input", "5") "," PORT("y", "output", "9") "}"
 #define NO_NAMES               "\"netnames\":{}"
-#define MODULE(cells)          "{\"modules\":{\"m\":{" PORTS ",\"cells\":{" cells "}," NO_NAMES "}}}"
+#define MODULE(c)              "{\"modules\":{\"m\":{" PORTS ",\"cells\":{" c "}," NO_NAMES "}}}"
 #define CELL(name, type, pins) "\"" name "\":{\"type\":\"" type "\",\"connections\":{" pins "}}"
 #define PIN(name, net)         "\"" name "\":[" net "]"
 
