@@ -92,7 +92,7 @@ enum method_flag {
     M_HIDDEN           = 2, /* not in stack traces */
     M_FINALIZER        = 4,
     M_JNI              = 8, /* NATIVE is by JNI's convention, not ours */
-    M_OVERPASS         = 16,
+    M_LAMBDA_FORM      = 16,
 };
 
 struct method {

@@ -338,7 +338,9 @@ static void name_hidden(struct class *c, u32 number)
 {
     cleanup_free char *text = xasprintf("%s+0x%016x", c->name->s, number);
     c->hidden               = true;
-    c->name                 = symbol(c->vm, text);
+    for (unsigned i = 0; i < c->nmethods; i++)
+        c->methods[i].more |= M_HIDDEN;
+    c->name = symbol(c->vm, text);
 }
 
 static bool read_all(struct reader *r, const struct class_source *src)

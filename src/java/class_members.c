@@ -145,6 +145,7 @@ static const struct {
     {"Ljdk/internal/reflect/CallerSensitive;", M_CALLER_SENSITIVE},
     {"Ljdk/internal/vm/annotation/Hidden;", M_HIDDEN},
     {"Ljava/lang/invoke/LambdaForm$Hidden;", M_HIDDEN},
+    {"Ljava/lang/invoke/LambdaForm$Compiled;", M_LAMBDA_FORM},
 };
 
 /* Which of them are there: without arguments, they are found by their names in the attribute. */

@@ -26,7 +26,7 @@ struct frame *frame_next(struct frame *f)
 /* Frames of reflection's own that callers are not looked for in. */
 static bool is_plumbing(const struct vm *vm, const struct method *m)
 {
-    if (m->more & M_HIDDEN)
+    if (m->more & M_LAMBDA_FORM)
         return true;
     if (symbol_is(m->name, "invoke") && m->cls == vm->k.Method)
         return true;

@@ -62,6 +62,7 @@ static inline struct object *allocate(struct thread *t, struct class *c)
 #define PTR(T) ((T *)(u64)pc->ptr)
 #define SITE   PTR(struct call_site)
 #define ARG0   (R[SITE->args[0]])
+#define ARG1   (R[SITE->args[1]])
 
 #define STATIC(T) (*(T *)((u8 *)ref_object(pc->ptr) + pc->b))
 

@@ -257,13 +257,13 @@ static bool is_interrupted(struct thread *t)
     return t->java && AT(t->java, u8, t->vm->k.Thread_interrupted);
 }
 
-bool thread_take_interrupt(struct thread *t)
+bool thread_take_interrupt(struct thread *t, const char *message)
 {
     if (!is_interrupted(t))
         return false;
     AT(t->java, u8, t->vm->k.Thread_interrupted) = 0;
     t->interrupted                               = false;
-    throw_new(t, "java/lang/InterruptedException", NULL);
+    throw_new(t, "java/lang/InterruptedException", message ? "%s" : NULL, message);
     return true;
 }
 
@@ -298,7 +298,7 @@ bool monitor_wait(struct thread *t, struct object *o, i64 ns, bool timed)
 {
     if (!monitor_held(t, o))
         return not_owner(t);
-    if (thread_take_interrupt(t))
+    if (thread_take_interrupt(t, NULL))
         return false;
     struct monitor *m = inflate(t->vm, o);
     struct waiter   w;
@@ -307,7 +307,7 @@ bool monitor_wait(struct thread *t, struct object *o, i64 ns, bool timed)
     wait_in(t, m, &w, ns, timed);
     pthread_mutex_unlock(&m->lock);
     pthread_cond_destroy(&w.cond);
-    return w.notified || !thread_take_interrupt(t);
+    return w.notified || !thread_take_interrupt(t, NULL);
 }
 
 bool monitor_notify(struct thread *t, struct object *o, bool all)

@@ -48,7 +48,7 @@ void thread_unpark(struct thread *t)
 /* False with InterruptedException pending. */
 bool thread_sleep(struct thread *t, i64 ns)
 {
-    if (thread_take_interrupt(t))
+    if (thread_take_interrupt(t, "sleep interrupted"))
         return false;
     struct timespec until = until_ns(ns);
     int             err   = 0;
@@ -58,7 +58,7 @@ bool thread_sleep(struct thread *t, i64 ns)
         err = pthread_cond_timedwait(&t->park_cond, &t->park_lock, &until);
     pthread_mutex_unlock(&t->park_lock);
     thread_enter(t);
-    return err == ETIMEDOUT || !thread_take_interrupt(t);
+    return err == ETIMEDOUT || !thread_take_interrupt(t, "sleep interrupted");
 }
 
 /* Thread.interrupt0: the Java field is set already. */

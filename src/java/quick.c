@@ -273,7 +273,8 @@ const void *quick_call(struct thread *t, struct frame *f, const struct insn *pc,
     if (bytecode == 0xb8) {
         if (!class_init(t, m->cls))
             return NULL;
-        return set_call(pc, m, OP_CALL_STATIC, m->cls->state == CLASS_READY);
+        enum op op = intrinsic_of(m, OP_CALL_STATIC);
+        return set_call(pc, m, op, m->cls->state == CLASS_READY);
     }
     if (bytecode == 0xb7) {
         m = special_target(t, from, m);

@@ -40,6 +40,9 @@ union value    jni_call(struct thread *, struct method *, union value *args);
 /* The instruction in F that handles the pending exception, or NULL. */
 const struct insn *find_handler(struct thread *, struct frame *);
 
+/* intrinsic.c: the operation that does what a static method does, or OTHERWISE. */
+enum op intrinsic_of(const struct method *, enum op otherwise);
+
 static inline struct method *itable_find(struct class *c, struct method *of)
 {
     struct imethod *rows = __atomic_load_n(&c->itable, __ATOMIC_ACQUIRE);

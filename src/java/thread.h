@@ -102,7 +102,8 @@ i32            monitor_hash(struct thread *, struct object *);
 struct thread *monitor_owner(struct vm *, struct object *);
 void           monitors_sweep(struct vm *, bool (*live)(struct vm *, struct object *));
 
-bool thread_take_interrupt(struct thread *); /* true: it was; the exception is pending */
+bool thread_take_interrupt(struct thread *,
+                           const char *message); /* true: it was; the exception is pending */
 void monitor_wake(struct thread *);
 void thread_finish(struct thread *); /* what is to be done before thread_detach */
 

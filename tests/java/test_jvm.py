@@ -42,8 +42,8 @@ def same(a, b):
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_as_hotspot(program, classes):
-    same(run("java", "-cp", classes, program, "one", "two"),
-         run("java", "-cp", classes, program, "one", "two", ours=True))
+    same(run("java", "-Xmx256m", "-cp", classes, program, "one", "two"),
+         run("java", "-Xmx256m", "-cp", classes, program, "one", "two", ours=True))
 
 
 def test_main_class_is_missing(classes):
