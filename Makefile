@@ -23,7 +23,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Isrc -I$(BUILD) $(WARN) $(if $(WERROR),-W
 
 # What needs a certain host's CPU: src/kvm, and the board it runs, want x86-64.
 OTHERS   := $(if $(filter x86_64,$(shell uname -m)),,src/kvm/% src/machine/pc%)
-SRCS     := $(filter-out %_test.c %_fuzz.c $(OTHERS) src/java/%,$(wildcard src/*/*.c src/*/*/*.c))
+SRCS     := $(filter-out %_test.c %_fuzz.c $(OTHERS) $(wildcard src/java/*.c),$(wildcard src/*/*.c src/*/*/*.c))
 JVM_SRCS := $(filter-out %_test.c %_fuzz.c,$(wildcard src/java/*.c src/base/*.c)) src/vm/clock.c
 MAIN     := src/cli/main.c
 USER     := src/process/main.c
@@ -32,7 +32,7 @@ OCI_SEAL := src/container/oci/seal_start.c
 LIB_SRCS := $(filter-out $(MAIN) $(USER) $(OCI) $(OCI_SEAL),$(SRCS))
 TESTS    := $(filter-out $(OTHERS),$(wildcard src/*/*_test.c src/*/*/*_test.c))
 FUZZERS  := $(filter-out $(OTHERS),$(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c))
-FOLDERS  := cli control container isolation process machine timing device debug kvm rv64 codegen memory vm base
+FOLDERS  := cli control container isolation java process machine timing device debug kvm rv64 codegen memory vm base
 obj       = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 lib_of    = $(filter src/$(1)/%,$(LIB_SRCS))
 LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)
@@ -172,13 +172,14 @@ $(BUILD)/completion/_guise: $(BUILD)/guise
 install: all docs
 	install -Dm755 $(BUILD)/guise $(DESTDIR)$(PREFIX)/bin/guise
 	install -Dm755 $(BUILD)/guise-user $(DESTDIR)$(PREFIX)/bin/guise-user
+	install -Dm644 $(BUILD)/libjvm.so $(DESTDIR)$(PREFIX)/lib/guise/libjvm.so
 	install -Dm755 $(BUILD)/guise-oci $(DESTDIR)$(PREFIX)/bin/guise-oci
 	install -Dm644 $(BUILD)/man/guise.1 $(DESTDIR)$(PREFIX)/share/man/man1/guise.1
 	install -Dm644 $(BUILD)/completion/guise.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guise
 	install -Dm644 $(BUILD)/completion/_guise $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guise
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise bin/guise-user bin/guise-oci share/man/man1/guise.1 \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise bin/guise-user bin/guise-oci lib/guise/libjvm.so share/man/man1/guise.1 \
 	    share/bash-completion/completions/guise share/zsh/site-functions/_guise)
 
 clean:

@@ -108,7 +108,13 @@ static int run_verb(const struct verb *v, int argc, char **argv)
     struct command c = {.verb = v, .own = xalloc(v->own_size + 1), .spec = spec_create()};
     if (v->defaults)
         memcpy(c.own, v->defaults, v->own_size);
-    int rc = options_parse(v->options, v->workload, argc, argv, c.own, c.spec, &first, &help, &err);
+    /* Another command's line, without options of ours, is taken as it is. */
+    bool whole = v->workload && !v->options;
+    int  rc    = 0;
+    first      = 1;
+    help       = false;
+    if (!whole)
+        rc = options_parse(v->options, v->workload, argc, argv, c.own, c.spec, &first, &help, &err);
     c.words   = argv + first;
     c.n_words = argc - first;
     if (!rc && !help)

@@ -2,12 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 #include "container/kind.h"
+#include "java/kind/kind.h"
 #include "machine/machine.h"
 #include "process/kind.h"
 
 const struct kind *const kinds[] = {
-    &machine_kind,
-    &process_kind,
-    &container_kind,
-    NULL,
+    &machine_kind, &process_kind, &container_kind, &java_kind, NULL,
 };

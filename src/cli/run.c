@@ -56,6 +56,8 @@ const struct option_row run_options[] = {
     {"security-opt", 0, "no-new-privileges", "containers: programs gain no rights", set_security,
      OPT_WHOLE_SPEC},
     {"strace", 0, NULL, "programs: tell each system call", set_flag, OPT_SPEC(strace)},
+    {"java-opt", 0, "OPTION", "java: an option of java's own, as often as needed", set_texts,
+     OPT_SPEC(java_opts)},
     {"as", 0, "KIND", "take this kind of machine, whatever the workload looks like", set_text,
      OPT_SPEC(kind), COMPLETE_KIND},
     {"engine", 0, "ENGINE", "take this engine", set_text, OPT_SPEC(engine)},

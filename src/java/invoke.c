@@ -81,24 +81,6 @@ EXPORT jint JNI_GetDefaultJavaVMInitArgs(void *args)
     return JNI_OK;
 }
 
-/* Waits for the other threads that are no daemons, then runs the shutdown hooks. */
-static jint destroy(struct vm *vm)
-{
-    struct thread *t = thread_current();
-    if (!t)
-        return JNI_ERR;
-    pthread_mutex_lock(&vm->threads_lock);
-    while (vm->nthreads - vm->ndaemons > 1)
-        pthread_cond_wait(&vm->threads_cond, &vm->threads_lock);
-    pthread_mutex_unlock(&vm->threads_lock);
-    thread_enter(t);
-    call_method(t, vm->k.Shutdown_shutdown, NULL);
-    t->exception = NULL;
-    thread_leave(t);
-    fflush(NULL);
-    return JNI_OK;
-}
-
 struct attach_args {
     jint        version;
     const char *name;
@@ -118,6 +100,25 @@ static jint attach(struct vm *vm, struct thread **env, const struct attach_args 
     }
     *env = t;
     return t->exception ? JNI_ERR : JNI_OK;
+}
+
+/* Waits for the other threads that are no daemons, then runs the shutdown hooks. */
+static jint destroy(struct vm *vm)
+{
+    const struct attach_args as = {.name = "DestroyJavaVM"};
+    struct thread           *t  = thread_current();
+    if (!t && attach(vm, &t, &as, false))
+        return JNI_ERR;
+    pthread_mutex_lock(&vm->threads_lock);
+    while (vm->nthreads - vm->ndaemons > 1)
+        pthread_cond_wait(&vm->threads_cond, &vm->threads_lock);
+    pthread_mutex_unlock(&vm->threads_lock);
+    thread_enter(t);
+    call_method(t, vm->k.Shutdown_shutdown, NULL);
+    t->exception = NULL;
+    thread_leave(t);
+    fflush(NULL);
+    return JNI_OK;
 }
 
 static jint attach_current(struct vm *vm, struct thread **env, const struct attach_args *args)

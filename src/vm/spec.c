@@ -86,6 +86,7 @@ static const struct row spec_rows[] = {
     ROW(struct spec, "guise.user", TEXT, user),
     ROW(struct spec, "hostname", TEXT, hostname),
     ROW(struct spec, "guise.tmpfs", TEXTS, tmpfs),
+    ROW(struct spec, "guise.javaOpts", TEXTS, java_opts),
     ROW(struct spec, "guise.capAdd", TEXTS, cap_add),
     ROW(struct spec, "guise.capDrop", TEXTS, cap_drop),
     ROW(struct spec, "linux.resources.pids.limit", NUMBER, pids_limit),

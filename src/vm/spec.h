@@ -61,6 +61,9 @@ struct spec {
     unsigned cpu_milli;           /* thousandths of a CPU; 0: all there is */
     bool     read_only, privileged, no_new_privileges, memory_given, cwd_given;
 
+    /* Java programs */
+    char **java_opts; /* of java's own, before the program */
+
     /* machines */
     char              *machine; /* board: "virt" */
     char              *initrd, *append;
