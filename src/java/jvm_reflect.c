@@ -42,19 +42,9 @@ static struct object *invoke(struct thread *t, struct method *m, union value *ar
 {
     union value v = call_method(t, m, args);
     if (t->exception) {
-        struct object *e     = t->exception;
-        t->exception         = NULL;
-        struct object **keep = handle_new(t, e);
-        struct class   *c    = t->vm->k.Exceptions_Invocation;
-        struct object  *o    = class_init(t, c) ? heap_object(t, c) : NULL;
-        if (!o)
-            return NULL;
-        t->loading       = o;
-        union value a[2] = {{.o = o}, {.o = *keep}};
-        call_method(t, class_method(c, t->vm->n.init, symbol(t->vm, "(Ljava/lang/Throwable;)V")),
-                    a);
-        if (!t->exception)
-            t->exception = o;
+        struct object *e = t->exception;
+        t->exception     = NULL;
+        throw_wrapping(t, t->vm->k.Exceptions_Invocation, e);
         return NULL;
     }
     return box(t, m->result, v);

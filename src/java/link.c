@@ -177,7 +177,7 @@ static void init_failed(struct thread *t, struct class *c)
     struct object *e = t->exception;
     if (error && !class_is(class_of(e), error)) {
         t->exception = NULL;
-        throw_with_cause(t, "java/lang/ExceptionInInitializerError", e, NULL);
+        throw_wrapping(t, vm->k.InitializerError, e);
     }
     set_state(c, CLASS_ERROR);
 }

@@ -83,6 +83,21 @@ void throw_with_cause(struct thread *t, const char *name, struct object *cause, 
     t->exception = e;
 }
 
+/* By the constructor that takes the cause: its class allows no initCause. */
+void throw_wrapping(struct thread *t, struct class *c, struct object *cause)
+{
+    struct vm      *vm   = t->vm;
+    struct object **keep = handle_new(t, cause);
+    struct object  *e    = class_init(t, c) ? heap_object(t, c) : NULL;
+    if (!e)
+        return;
+    t->loading          = e;
+    union value args[2] = {{.o = e}, {.o = *keep}};
+    call_method(t, class_method(c, vm->n.init, symbol(vm, "(Ljava/lang/Throwable;)V")), args);
+    if (!t->exception)
+        t->exception = e;
+}
+
 void throw_oom(struct thread *t, const char *what)
 {
     struct vm     *vm = t->vm;

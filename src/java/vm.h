@@ -140,6 +140,7 @@ void throw_new(struct thread *, const char *class_name, const char *fmt, ...) PR
 void throw_class(struct thread *, struct class *, struct object *message);
 void throw_with_cause(struct thread *, const char *class_name, struct object *cause,
                       const char *message);
+void throw_wrapping(struct thread *, struct class *, struct object *cause);
 void throw_oom(struct thread *, const char *what);
 void throw_overflow(struct thread *);
 void throw_npe(struct thread *);
