@@ -29,10 +29,11 @@ MAIN     := src/cli/main.c
 USER     := src/process/main.c
 OCI      := src/container/oci/main.c
 OCI_SEAL := src/container/oci/seal_start.c
-LIB_SRCS := $(filter-out $(MAIN) $(USER) $(OCI) $(OCI_SEAL),$(SRCS))
+IMAGE    := src/image/main.c
+LIB_SRCS := $(filter-out $(MAIN) $(USER) $(OCI) $(OCI_SEAL) $(IMAGE),$(SRCS))
 TESTS    := $(filter-out $(OTHERS),$(wildcard src/*/*_test.c src/*/*/*_test.c))
 FUZZERS  := $(filter-out $(OTHERS),$(wildcard src/*/*_fuzz.c src/*/*/*_fuzz.c))
-FOLDERS  := cli control container isolation java process machine timing device debug kvm rv64 codegen memory vm base
+FOLDERS  := cli control container image isolation java process machine timing device debug kvm rv64 codegen memory vm base
 obj       = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 lib_of    = $(filter src/$(1)/%,$(LIB_SRCS))
 LIB_FILES := $(FOLDERS:%=$(BUILD)/lib%.a)
@@ -40,7 +41,7 @@ TEST_BINS := $(patsubst src/%.c,$(BUILD)/test/%,$(TESTS))
 FUZZ_BINS := $(patsubst src/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
 
 # A sanitized VM would need a sanitized java launcher.
-all: $(BUILD)/guise $(BUILD)/guise-user $(BUILD)/guise-oci $(if $(SAN),,$(BUILD)/libjvm.so)
+all: $(BUILD)/guise $(BUILD)/guise-user $(BUILD)/guise-oci $(BUILD)/guise-image $(if $(SAN),,$(BUILD)/libjvm.so)
 
 $(BUILD)/guise: $(call obj,$(MAIN)) $(LIB_FILES)
 	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIBS)
@@ -68,6 +69,10 @@ $(BUILD)/pic/%.o: src/%.c
 ifeq ($(findstring clang,$(CC)),)
 $(BUILD)/pic/java/interp.o: ALL_CFLAGS += -fno-gcse -fno-crossjumping
 endif
+
+# What needs libraries for networks and archives, which no other verb of guise is to load.
+$(BUILD)/guise-image: $(call obj,$(IMAGE)) $(LIB_FILES)
+	@echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group -lcurl -larchive -lcrypto -lcjson -lm
 
 define folder_lib
 $(BUILD)/lib$(1).a: $(call obj,$(call lib_of,$(1)))
@@ -174,12 +179,13 @@ install: all docs
 	install -Dm755 $(BUILD)/guise-user $(DESTDIR)$(PREFIX)/bin/guise-user
 	install -Dm644 $(BUILD)/libjvm.so $(DESTDIR)$(PREFIX)/lib/guise/libjvm.so
 	install -Dm755 $(BUILD)/guise-oci $(DESTDIR)$(PREFIX)/bin/guise-oci
+	install -Dm755 $(BUILD)/guise-image $(DESTDIR)$(PREFIX)/bin/guise-image
 	install -Dm644 $(BUILD)/man/guise.1 $(DESTDIR)$(PREFIX)/share/man/man1/guise.1
 	install -Dm644 $(BUILD)/completion/guise.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guise
 	install -Dm644 $(BUILD)/completion/_guise $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guise
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise bin/guise-user bin/guise-oci lib/guise/libjvm.so share/man/man1/guise.1 \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/guise bin/guise-user bin/guise-oci bin/guise-image lib/guise/libjvm.so share/man/man1/guise.1 \
 	    share/bash-completion/completions/guise share/zsh/site-functions/_guise)
 
 clean:

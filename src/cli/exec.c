@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "cli/verbs.h"
 #include "container/kind.h"
 #include "container/users.h"
@@ -23,6 +24,17 @@ const struct option_row exec_options[] = {
     {0},
 };
 
+/* An image's root is mounted for its monitor alone: it is looked at through the container. */
+static char *root_of(const struct home *h, const struct spec *spec)
+{
+    cleanup_free char  *states = container_states(h->dir);
+    cleanup_free char  *path   = xasprintf("%s/%s/state.json", states, h->record.id);
+    cleanup_json cJSON *state  = NULL;
+    if (!spec->layers || json_load(&state, path, NULL))
+        return xstrdup(spec->workload);
+    return xasprintf("/proc/%u/root", (unsigned)json_u64(state, "pid", 0));
+}
+
 /* Names are those of the container's own root. */
 static int user_number(const struct home *h, const char *text, char **out, struct err *err)
 {
@@ -30,8 +42,9 @@ static int user_number(const struct home *h, const char *text, char **out, struc
     struct spec       *spec = NULL;
     cleanup_free char *path = xasprintf("%s/config.json", h->dir);
     int                rc   = spec_load(&spec, path, err);
+    cleanup_free char *root = rc ? NULL : root_of(h, spec);
     if (!rc)
-        rc = users_find(spec->workload, text, &u, err);
+        rc = users_find(root, text, &u, err);
     if (!rc)
         *out = xasprintf("%u:%u", u.uid, u.gid);
     spec_destroy(spec);
@@ -57,7 +70,7 @@ static int become_runtime(struct command *c, const struct home *h, const char *u
 {
     const struct exec_own *o       = c->own;
     char                 **argv    = NULL;
-    cleanup_free char     *program = container_runtime();
+    cleanup_free char     *program = container_helper("guise-oci");
     cleanup_free char     *states  = container_states(h->dir);
     const char *const      head[]  = {program, "--root", states, "exec"};
     const struct {

@@ -101,7 +101,7 @@ static void refused(void **state)
         {"--nam", "x", "name"},
         {"--memroy", "1g", "--memory"},
         {"--memory", "lots", "512M"},
-        {"--cpus", "one", "whole"},
+        {"--cpus", "one", "number of CPUs"},
         {"-Z", "", "-Z"},
         {"-p", "80", "HOST:GUEST"},
         {"-p", "80:99999", "HOST:GUEST"},

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "cli/explain.h"
+#include "cli/images.h"
 #include "cli/verbs.h"
 #include "control/choose.h"
 #include "control/client.h"
@@ -43,6 +44,8 @@ const struct option_row run_options[] = {
     {"root", 0, "DIR", "programs: look below DIR first for absolute names of files", set_path,
      OPT_SPEC(root), COMPLETE_FILE},
     {"workdir", 'w', "DIR", "programs and containers: start there", set_text, OPT_SPEC(cwd)},
+    {"entrypoint", 0, "PROGRAM", "images: run this instead of the image's own", set_text,
+     OPT_SPEC(entrypoint)},
     {"user", 'u', "USER[:GROUP]", "containers: run as this user", set_text, OPT_SPEC(user)},
     {"hostname", 0, "NAME", "containers: the host's name inside", set_text, OPT_SPEC(hostname)},
     {"read-only", 0, NULL, "containers: the root cannot be written", set_flag, OPT_SPEC(read_only)},
@@ -94,7 +97,7 @@ const struct option_row run_options[] = {
 };
 
 /* The words become the workload and its arguments. */
-static void take_words(struct command *c)
+static int take_words(struct command *c)
 {
     c->spec->workload  = path_absolute(c->words[0]);
     c->spec->cwd_given = c->spec->cwd;
@@ -102,6 +105,8 @@ static void take_words(struct command *c)
         c->spec->cwd = path_absolute(".");
     for (int i = 1; i < c->n_words; i++)
         strings_add(&c->spec->args, c->words[i]);
+    struct err err = {0};
+    return image_for_run(c->spec, c->words[0], &err) ? complain(c, EXIT_GUISE, &err) : 0;
 }
 
 static int status_of(int rc)
@@ -211,8 +216,9 @@ static int run_detached(struct command *c, struct home *h)
 
 static int make(struct command *c, struct home *h)
 {
-    take_words(c);
-    int status = check_terminal(c);
+    int status = take_words(c);
+    if (!status)
+        status = check_terminal(c);
     if (!status)
         status = choose_kind(c);
     return status ? status : make_home(c, h);
@@ -223,8 +229,8 @@ int verb_run(struct command *c)
     const struct run_own *o = c->own;
     struct home           h;
     if (o->explain) {
-        take_words(c);
-        return explain(c, o->json);
+        int bad = take_words(c);
+        return bad ? bad : explain(c, o->json);
     }
     int status = make(c, &h);
     if (status)
@@ -239,8 +245,8 @@ int verb_create(struct command *c)
     struct run_own *o = c->own;
     struct home     h;
     if (o->explain) {
-        take_words(c);
-        return explain(c, o->json);
+        int bad = take_words(c);
+        return bad ? bad : explain(c, o->json);
     }
     o->detach  = true;
     int status = make(c, &h);

@@ -35,6 +35,20 @@ struct exec_own {
     bool  detach, interactive, tty;
     char *user, *cwd, **env;
 };
+struct pull_own {
+    bool  quiet;
+    char *platform;
+};
+struct load_own {
+    bool  quiet;
+    char *platform, *name;
+};
+struct images_own {
+    bool quiet, json;
+};
+struct rmi_own {
+    bool force;
+};
 struct stop_own {
     unsigned seconds;
 };
@@ -83,6 +97,8 @@ extern const struct option_row run_options[], start_options[], ps_options[], log
     attach_options[], exec_options[], stop_options[], kill_options[], stats_options[],
     inspect_options[], rm_options[], restore_options[], events_options[], lockstep_options[],
     disk_options[], gates_options[], version_options[], help_options[];
+
+extern const struct option_row pull_options[], load_options[], images_options[], rmi_options[];
 
 extern const struct run_own     run_defaults;
 extern const struct disk_own    disk_defaults;

@@ -94,10 +94,10 @@ static void put_env(struct text *t, const struct spec *s)
     text_close(t, ']');
 }
 
-static int put_process(struct text *t, const struct spec *s, struct err *err)
+static int put_process(struct text *t, const struct spec *s, const char *root, struct err *err)
 {
     struct user u  = {0};
-    int         rc = s->user ? users_find(s->workload, s->user, &u, err) : 0;
+    int         rc = s->user ? users_find(root, s->user, &u, err) : 0;
     text_open(t, "process", '{');
     text_bool(t, "terminal", s->tty);
     text_open(t, "user", '{');
@@ -326,14 +326,14 @@ static void put_linux(struct text *t, const struct spec *s)
     text_close(t, '}');
 }
 
-static int write_root(const struct spec *s, const char *path, struct err *err)
+static int write_root(const struct spec *s, const char *root, const char *path, struct err *err)
 {
     struct text t = {0};
     text_open(&t, NULL, '{');
     text_str(&t, "ociVersion", "1.0.2");
-    int rc = put_process(&t, s, err);
+    int rc = put_process(&t, s, root, err);
     text_open(&t, "root", '{');
-    text_str(&t, "path", s->workload);
+    text_str(&t, "path", root);
     text_bool(&t, "readonly", s->read_only);
     text_close(&t, '}');
     cleanup_free char *short_id = xstrndup(s->id, 12);
@@ -375,12 +375,12 @@ static int write_bundle(const struct spec *s, const char *path, struct err *err)
     return file_replace(path, text, err);
 }
 
-int bundle_write(const struct spec *s, const char *dir, struct err *err)
+int bundle_write(const struct spec *s, const char *root, const char *dir, struct err *err)
 {
     cleanup_free char *path = xasprintf("%s/config.json", dir);
-    if (bundle_look(s->workload) == BUNDLE_OCI)
+    if (!s->layers && bundle_look(s->workload) == BUNDLE_OCI)
         return write_bundle(s, path, err);
     if (!s->args || !s->args[0])
         return err_set(err, EINVAL, "%s: which program is to be run in it?", s->workload);
-    return write_root(s, path, err);
+    return write_root(s, root, path, err);
 }

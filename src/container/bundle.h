@@ -7,11 +7,11 @@
 #include "vm/spec.h"
 
 /* What a folder is to us. */
-enum bundle_kind { BUNDLE_NONE, BUNDLE_ROOT, BUNDLE_OCI };
+enum bundle_kind { BUNDLE_NONE, BUNDLE_ROOT, BUNDLE_OCI, BUNDLE_IMAGE };
 enum bundle_kind bundle_look(const char *path);
 
-/* Writes DIR/config.json for the workload of SPEC. A bundle keeps its own config but for the
- * terminal and the arguments; a root gets one that is like docker's. */
-int bundle_write(const struct spec *, const char *dir, struct err *err);
+/* Writes DIR/config.json for the workload of SPEC; ROOT is where its root is. A bundle keeps its
+ * own config but for the terminal and the arguments; a root gets one that is like docker's. */
+int bundle_write(const struct spec *, const char *root, const char *dir, struct err *err);
 
 #endif

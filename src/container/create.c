@@ -425,6 +425,8 @@ static int start(struct making *m, struct err *err)
 {
     const struct config_hooks *h = &m->config->hooks;
     struct err                 late;
+    if (!m->ask->detach)
+        runtime_hold_signals();
     channel_send(m->channel, SAY_START, 0, NULL, -1);
     int rc = listen_until(m, 0, err);
     if (!rc &&

@@ -326,6 +326,8 @@ int runtime_exec(const struct runtime_exec *ask, int *status, struct err *err)
         rc = check_terminal(&e, err);
     if (!rc)
         rc = spawn(&e, err);
+    if (!rc && !ask->detach)
+        runtime_hold_signals();
     if (!rc)
         rc = listen_to(&e, err);
     if (!rc && ask->pid_file)

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 #include "container/state.h"
 #include "container/usage.h"
 #include "isolation/channel.h"
+#include "isolation/mount.h"
 
 struct box_instance {
     struct instance inst;
@@ -41,7 +43,7 @@ static struct box_instance *of(struct instance *inst)
     return container_of(inst, struct box_instance, inst);
 }
 
-char *container_runtime(void)
+char *container_helper(const char *name)
 {
     char    self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -50,14 +52,14 @@ char *container_runtime(void)
         /* Tests run a program of theirs from a folder further down. */
         for (char *slash; (slash = strrchr(self, '/'));) {
             *slash                    = 0;
-            cleanup_free char *beside = xasprintf("%s/guise-oci", self);
+            cleanup_free char *beside = xasprintf("%s/%s", self, name);
             if (access(beside, X_OK) == 0)
                 return steal_ptr(beside);
             if (strcmp(slash + 1, "test") == 0)
                 break;
         }
     }
-    return xstrdup("guise-oci");
+    return xstrdup(name);
 }
 
 char *container_states(const char *dir)
@@ -71,11 +73,12 @@ static void probe(const struct spec *spec, struct probe *out)
         int         score;
         const char *why;
     } answers[] = {
-        [BUNDLE_NONE] = {0, "neither a root folder nor an OCI bundle"},
-        [BUNDLE_ROOT] = {85, "a folder with a Linux root in it"},
-        [BUNDLE_OCI]  = {95, "an OCI bundle"},
+        [BUNDLE_NONE]  = {0, "neither a root folder nor an OCI bundle"},
+        [BUNDLE_ROOT]  = {85, "a folder with a Linux root in it"},
+        [BUNDLE_OCI]   = {95, "an OCI bundle"},
+        [BUNDLE_IMAGE] = {98, "an image"},
     };
-    enum bundle_kind kind = bundle_look(spec->workload);
+    enum bundle_kind kind = spec->layers ? BUNDLE_IMAGE : bundle_look(spec->workload);
     *out                  = (struct probe){.score = answers[kind].score, .engine = "native"};
     snprintf(out->why, sizeof(out->why), "%s", answers[kind].why);
     snprintf(out->engine_why, sizeof(out->engine_why), "%s",
@@ -209,7 +212,7 @@ static int runtime(struct box_instance *b, const char *const *words, const int e
                    struct err *err)
 {
     const int          none[2]   = {-1, -1};
-    cleanup_free char *program   = container_runtime();
+    cleanup_free char *program   = container_helper("guise-oci");
     cleanup_free char *states    = container_states(b->inst.dir);
     cleanup_free char *log       = xasprintf("%s/runtime.log", b->inst.dir);
     const char        *argv[24]  = {program, "--root", states, "--log", log};
@@ -310,6 +313,26 @@ static int make_with_pipes(struct box_instance *b, const char *bundle, const cha
     return rc;
 }
 
+/* ---- an image's root ---- */
+
+#define LAYERS_MAX (MOUNT_DATA_MAX - 2)
+
+static int mount_private(const struct mount_options *o, const char *place, struct err *err)
+{
+    if (unshare(CLONE_NEWNS) < 0)
+        return err_errno(err, errno, "make a mount namespace");
+    cleanup_fd int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int            rc  = mount_attr(top, 0, 0, MOUNT_SLAVE, true);
+    if (rc)
+        return err_errno(err, -rc, "set the propagation of /");
+    cleanup_fd int fd = mount_new("overlay", "overlay", o, err);
+    cleanup_fd int at = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_wrap(err, "mount the image");
+    rc = at < 0 ? -errno : mount_attach(fd, at);
+    return rc ? err_errno(err, -rc, "mount '%s'", place) : 0;
+}
+
 /* ---- its life ---- */
 
 static void on_end(void *ctx, int fd, u32 events)
@@ -344,16 +367,55 @@ static int watch(struct box_instance *b, struct err *err)
     return rc ? rc : loop_watch(loop, b->pidfd, EPOLLIN, on_end, b, &b->ended, err);
 }
 
+/* The image's layers with a writable one on top, in a mount namespace of the monitor's own: what
+ * is mounted there goes with it, however it ends. The writable layer stays, for the next start. */
+static int mount_image(struct instance *inst, char **root, struct err *err)
+{
+    static const char *const folders[] = {"upper", "work", "root"};
+    struct mount_options     o         = {0};
+    char                    *words[LAYERS_MAX + 2];
+    unsigned                 n = strings_count(inst->spec->layers), used = 0;
+    if (n > LAYERS_MAX)
+        return err_set(err, E2BIG, "more than %d layers", LAYERS_MAX);
+    for (unsigned i = 0; i < ARRAY_SIZE(folders); i++) {
+        cleanup_free char *path = xasprintf("%s/%s", inst->dir, folders[i]);
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return err_errno(err, errno, "make '%s'", path);
+    }
+    /* The root's own mode and owner are the writable layer's. */
+    cleanup_free char *upper = xasprintf("%s/upper", inst->dir);
+    struct stat        st;
+    if (n && stat(inst->spec->layers[n - 1], &st) == 0 &&
+        (chmod(upper, st.st_mode & 07777) < 0 || chown(upper, st.st_uid, st.st_gid) < 0))
+        return err_errno(err, errno, "make '%s'", upper);
+    /* The uppermost first. */
+    while (n--)
+        words[used++] = xasprintf("lowerdir+=%s", inst->spec->layers[n]);
+    words[used++] = xasprintf("upperdir=%s/upper", inst->dir);
+    words[used++] = xasprintf("workdir=%s/work", inst->dir);
+    for (unsigned i = 0; i < used; i++)
+        o.data[o.n_data++] = words[i];
+    free(*root);
+    *root  = xasprintf("%s/root", inst->dir);
+    int rc = mount_private(&o, *root, err);
+    for (unsigned i = 0; i < used; i++)
+        free(words[i]);
+    return rc;
+}
+
 static int create(struct instance *inst, struct err *err)
 {
     struct box_instance *b        = of(inst);
     cleanup_free char   *bundle   = xasprintf("%s/bundle", inst->dir);
     cleanup_free char   *pid_file = xasprintf("%s/container.pid", inst->dir);
     cleanup_free char   *states   = container_states(inst->dir);
+    cleanup_free char   *root     = xstrdup(inst->spec->workload);
     b->pidfd = b->in = b->out = -1;
     if (mkdir(bundle, 0700) < 0 && errno != EEXIST)
         return err_errno(err, errno, "make '%s'", bundle);
-    int rc = bundle_write(inst->spec, bundle, err);
+    int rc = inst->spec->layers ? mount_image(inst, &root, err) : 0;
+    if (!rc)
+        rc = bundle_write(inst->spec, root, bundle, err);
     if (rc)
         return rc;
     /* Whose parent ends becomes our child, so its end is told to us. */

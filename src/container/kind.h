@@ -7,8 +7,8 @@
 
 extern const struct kind container_kind;
 
-/* The program guise-oci: beside this one, or found by PATH. The caller frees. */
-char *container_runtime(void);
+/* A program of ours: beside this one, or found by PATH. The caller frees. */
+char *container_helper(const char *name);
 
 /* Where the runtime keeps the state of the instance in DIR; the caller frees. */
 char *container_states(const char *dir);

@@ -36,6 +36,7 @@ int runtime_pause(const struct state *, bool paused, struct err *err);
 /* What both create and exec do with the process that they made, until it runs or is handed
  * over: pid file, console, waiting. */
 int   runtime_write_pid(const char *path, pid_t, struct err *err);
+void  runtime_hold_signals(void); /* before the program runs: then none is lost until the wait */
 int   runtime_wait(pid_t, int console_fd, int *status, struct err *err);
 char *runtime_state_root(void); /* where states are by default; the caller frees */
 

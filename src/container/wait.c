@@ -107,12 +107,19 @@ static int follow(struct foreground *f)
     }
 }
 
+void runtime_hold_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 int runtime_wait(pid_t pid, int console_fd, int *status, struct err *err)
 {
     struct foreground f = {.pid = pid, .console = console_fd};
     sigset_t          all;
     sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL);
+    runtime_hold_signals();
     f.signals = signalfd(-1, &all, SFD_CLOEXEC);
     if (f.signals < 0)
         return err_errno(err, errno, "hear of signals");

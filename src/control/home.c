@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/remove.h"
 #include "control/events.h"
 #include "control/names.h"
 #include "vm/clock.h"
@@ -101,7 +102,6 @@ int home_refresh(struct home *h, struct err *err)
     return record_load(&h->record, h->dir, err);
 }
 
-/* Nothing of a kind's is deeper than one level. */
 static int remove_files(const char *dir)
 {
     DIR *d = opendir(dir);
@@ -109,7 +109,7 @@ static int remove_files(const char *dir)
         return -errno;
     for (struct dirent *e; (e = readdir(d));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            unlinkat(dirfd(d), e->d_name, 0); /* where this fails, rmdir tells */
+            remove_tree(dirfd(d), e->d_name, NULL); /* where this fails, rmdir tells */
     closedir(d);
     return 0;
 }

@@ -8,7 +8,8 @@
 
 #include "base/err.h"
 
-#define MOUNT_DATA_MAX 64
+#define MOUNT_DATA_MAX 132
+#define MOUNT_SLAVE    (1u << 19) /* MS_SLAVE, of sys/mount.h */
 
 /* What a list of options comes to (mount(8), OCI runtime specification "Linux mount options"). */
 struct mount_options {

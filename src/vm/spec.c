@@ -83,6 +83,8 @@ static const struct row spec_rows[] = {
     ROW(struct spec, "linux.resources.memory.limit", NUMBER_64, memory_bytes),
     ROW(struct spec, "guise.memoryGiven", FLAG, memory_given),
     ROW(struct spec, "guise.cwdGiven", FLAG, cwd_given),
+    ROW(struct spec, "guise.layers", TEXTS, layers),
+    ROW(struct spec, "guise.entrypoint", TEXT, entrypoint),
     ROW(struct spec, "guise.user", TEXT, user),
     ROW(struct spec, "hostname", TEXT, hostname),
     ROW(struct spec, "guise.tmpfs", TEXTS, tmpfs),

@@ -53,6 +53,8 @@ struct spec {
     bool  strace;
 
     /* containers; with the cwd above when it was given, cpus as a share of time */
+    char   **layers;              /* folders, the lowest first: the root is made of them */
+    char    *entrypoint;          /* instead of the image's; "": none */
     char    *user;                /* "USER[:GROUP]", names of the container's own */
     char    *hostname;            /* NULL: the id */
     char   **tmpfs;               /* "DIR[:OPTION,...]" */
