@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "cli/verbs.h"
+#include "container/kind.h"
 #include "control/client.h"
 
 #define ANSWER_MS 5000 /* a monitor that takes longer is stuck */
@@ -237,6 +238,8 @@ static int remove_locked(struct command *c, struct home *h)
         return 0; /* somebody else did it: --rm, or a command at the same time */
     if (!rc && record_alive(&h->record) && h->record.life != LIFE_STOPPED)
         rc = err_set(&err, EBUSY, "it was started again meanwhile");
+    if (!rc && strcmp(h->record.kind, "container") == 0)
+        container_sweep(h->dir, h->record.id);
     if (!rc)
         rc = home_remove(h, &err);
     return rc ? failed(c, h, &err) : 0;

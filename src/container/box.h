@@ -42,6 +42,7 @@ struct box {
     int         userns_fd;          /* exec: unused */
     unsigned    preserve_fds;
     bool        no_pivot, no_keyring, in_userns;
+    bool        die_with_parent;
     bool        entering;          /* exec into what is there */
     bool        filtered, counted; /* done: the filter, the cgroup */
     char        notify[160];       /* NOTIFY_SOCKET inside, or "" */

@@ -102,17 +102,18 @@ static int listen_fds(void)
 
 static int prepare(struct making *m, struct err *err)
 {
-    struct box *b   = &m->box;
-    b->id           = m->ask->id;
-    b->bundle       = m->ask->bundle;
-    b->config       = m->config;
-    b->process      = m->config->process;
-    b->preserve_fds = m->ask->preserve_fds;
-    b->no_pivot     = m->ask->no_pivot;
-    b->no_keyring   = m->ask->no_keyring;
-    b->listen_fds   = listen_fds();
-    b->null_fd      = open("/dev/null", O_PATH | O_CLOEXEC);
-    int rc          = procfs_open(&b->proc_fd, err);
+    struct box *b      = &m->box;
+    b->id              = m->ask->id;
+    b->bundle          = m->ask->bundle;
+    b->config          = m->config;
+    b->process         = m->config->process;
+    b->preserve_fds    = m->ask->preserve_fds;
+    b->no_pivot        = m->ask->no_pivot;
+    b->die_with_parent = m->ask->die_with_parent;
+    b->no_keyring      = m->ask->no_keyring;
+    b->listen_fds      = listen_fds();
+    b->null_fd         = open("/dev/null", O_PATH | O_CLOEXEC);
+    int rc             = procfs_open(&b->proc_fd, err);
     if (!rc)
         rc = find_root(m, err);
     if (!rc)

@@ -285,10 +285,10 @@ static int make_with_terminal(struct box_instance *b, const char *bundle, const 
     cleanup_fd int     listener = listen_console(b, &path, err);
     if (listener < 0)
         return listener;
-    const char *const words[] = {"create", "--bundle",   bundle,   "--console-socket",
-                                 path,     "--pid-file", pid_file, b->inst.spec->id,
-                                 NULL};
-    int               rc      = runtime(b, words, NULL, err);
+    const char *const words[] = {
+        "create", "--die-with-parent", "--bundle", bundle,           "--console-socket",
+        path,     "--pid-file",        pid_file,   b->inst.spec->id, NULL};
+    int rc = runtime(b, words, NULL, err);
     unlink(path);
     return rc ? rc : accept_console(b, listener, err);
 }
@@ -296,8 +296,8 @@ static int make_with_terminal(struct box_instance *b, const char *bundle, const 
 static int make_with_pipes(struct box_instance *b, const char *bundle, const char *pid_file,
                            struct err *err)
 {
-    const char *const words[] = {"create", "--bundle",       bundle, "--pid-file",
-                                 pid_file, b->inst.spec->id, NULL};
+    const char *const words[] = {"create", "--die-with-parent", "--bundle", bundle, "--pid-file",
+                                 pid_file, b->inst.spec->id,    NULL};
     int               ends[2] = {-1, -1};
     int               rc      = open_pipes(b, ends, err);
     if (!rc)
@@ -311,6 +311,21 @@ static int make_with_pipes(struct box_instance *b, const char *bundle, const cha
         b->out = -1;
     }
     return rc;
+}
+
+void container_sweep(const char *dir, const char *id)
+{
+    cleanup_free char *program = container_helper("guise-oci");
+    cleanup_free char *states  = container_states(dir);
+    cleanup_free char *state   = xasprintf("%s/%s", states, id);
+    char              *argv[]  = {program, "--root", states, "delete", "--force", (char *)id, NULL};
+    pid_t              pid     = access(state, F_OK) == 0 ? fork() : -1;
+    if (pid == 0) {
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
 }
 
 /* ---- an image's root ---- */
@@ -411,6 +426,7 @@ static int create(struct instance *inst, struct err *err)
     cleanup_free char   *states   = container_states(inst->dir);
     cleanup_free char   *root     = xstrdup(inst->spec->workload);
     b->pidfd = b->in = b->out = -1;
+    container_sweep(inst->dir, inst->spec->id);
     if (mkdir(bundle, 0700) < 0 && errno != EEXIST)
         return err_errno(err, errno, "make '%s'", bundle);
     int rc = inst->spec->layers ? mount_image(inst, &root, err) : 0;

@@ -10,6 +10,9 @@ extern const struct kind container_kind;
 /* A program of ours: beside this one, or found by PATH. The caller frees. */
 char *container_helper(const char *name);
 
+/* What a monitor that was killed has left of the container of the instance ID in DIR. */
+void container_sweep(const char *dir, const char *id);
+
 /* Where the runtime keeps the state of the instance in DIR; the caller frees. */
 char *container_states(const char *dir);
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <signal.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -366,6 +367,8 @@ int process_run(struct box *b, struct err *err)
     if (rc)
         return rc;
     close_range(keep, ~0u, CLOSE_RANGE_CLOEXEC);
+    if (b->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_errno(err, errno, "end with the parent");
     execve(b->program, b->process->args, env);
     return err_set(err, errno, "exec %s: %s", b->program, strerror(errno));
 }

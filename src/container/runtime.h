@@ -11,6 +11,7 @@ struct runtime_create {
     const char *pid_file, *console_socket;
     unsigned    preserve_fds;
     bool        no_pivot, no_keyring, run; /* run: start at once, and wait for the program */
+    bool        die_with_parent;           /* who is its parent at the start */
     bool        detach, keep;              /* of run */
 };
 

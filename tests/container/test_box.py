@@ -149,3 +149,18 @@ def test_nothing_is_left(guise):
     assert guise("ps", "-aq") == ""
     assert not [p for p in Path("/sys/fs/cgroup").glob("*/guise/" + "[0-9a-f]" * 12) if p.name in known]
     assert sorted(p.name for p in (guise.folder / "state").iterdir()) == ["events", "lock"]
+
+
+@pytest.mark.parametrize("how", ["rm", "start"])
+def test_monitor_is_killed(guise, how):
+    """The container ends with it; what it left is removed, or the container starts again."""
+    guise("run", "-d", "--name", "orphan", guise.root, "sleep", "1000")
+    record = json.loads(guise("inspect", "orphan"))[0]["state"]
+    state = json.loads((guise.folder / "state" / record["id"] / "oci" / record["id"] / "state.json").read_text())
+    os.kill(record["pid"], 9)
+    until(lambda: not Path(f"/proc/{state['pid']}").exists())
+    if how == "start":
+        guise("start", "orphan")
+        assert guise("exec", "orphan", "pwd") == "/\n"
+    guise("rm", "-f", "orphan")
+    assert not [path for path in state["cgroups"].values() if Path(path).exists()]

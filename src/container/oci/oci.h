@@ -41,7 +41,7 @@ extern const struct oci_option oci_create_options[], oci_run_options[], oci_kill
 struct oci_create_own {
     char    *bundle, *config, *console_socket, *pid_file;
     unsigned preserve_fds;
-    bool     no_pivot, no_keyring, detach, keep;
+    bool     no_pivot, no_keyring, detach, keep, die_with_parent;
 };
 struct oci_kill_own {
     bool  all;

@@ -22,6 +22,8 @@
         {"no-pivot", 0, OPTION_FLAG, CREATE(no_pivot), "do not use pivot_root"},                   \
         {"no-new-keyring", 0, OPTION_FLAG, CREATE(no_keyring), "keep the session keyring"},        \
         {"preserve-fds", 0, OPTION_NUMBER, CREATE(preserve_fds), "pass on so many descriptors"},   \
+        {"die-with-parent", 0, OPTION_FLAG, CREATE(die_with_parent),                               \
+         "kill it when the process that is its parent at the start ends"},                         \
     {                                                                                              \
         "no-subreaper", 0, OPTION_IGNORE, 0, NULL                                                  \
     }
@@ -46,18 +48,19 @@ static int make(struct oci_call *call, bool run, struct err *err)
     if (!found)
         return err_errno(err, errno, "bundle '%s'", own->bundle ? own->bundle : ".");
     struct runtime_create ask = {
-        .root           = call->global->root,
-        .id             = call->argv[0],
-        .bundle         = here,
-        .config         = own->config,
-        .pid_file       = own->pid_file,
-        .console_socket = own->console_socket,
-        .preserve_fds   = own->preserve_fds,
-        .no_pivot       = own->no_pivot,
-        .no_keyring     = own->no_keyring,
-        .run            = run,
-        .detach         = own->detach,
-        .keep           = own->keep,
+        .root            = call->global->root,
+        .id              = call->argv[0],
+        .bundle          = here,
+        .config          = own->config,
+        .pid_file        = own->pid_file,
+        .console_socket  = own->console_socket,
+        .preserve_fds    = own->preserve_fds,
+        .no_pivot        = own->no_pivot,
+        .no_keyring      = own->no_keyring,
+        .run             = run,
+        .detach          = own->detach,
+        .keep            = own->keep,
+        .die_with_parent = own->die_with_parent,
     };
     int rc = runtime_create(&ask, &status, err);
     return rc ? err_wrap(err, "%s failed: unable to start container process",
