@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "device/host/disk.h"
+#include "timing/link.h"
 #include "timing/storage.h"
 #include "device/host/net.h"
 #include "device/pci.h"
@@ -196,9 +197,43 @@ static int open_network(struct socket *s, const struct spec_net *n, struct netde
     return err_set(err, EINVAL, "no network '%s'; there are: none, user, tap", n->mode);
 }
 
+struct links {
+    struct link out, in;
+};
+
+static u64 links_until(void *ctx, bool towards_guest, u64 now, u64 bytes)
+{
+    struct links *l = ctx;
+    return link_until(towards_guest ? &l->in : &l->out, now, bytes);
+}
+
+static const char *const link_keys[] = {"delay", "jitter", "rate", "loss", "reorder", "seed", NULL};
+
+/* "delay=20ms,loss=1%": both directions of the cable are like that. */
+static int time_net(struct netdev **net, const char *options, struct clock *clock, struct err *err)
+{
+    struct link l   = {0};
+    bool        any = false;
+    for (unsigned i = 0; link_keys[i]; i++) {
+        cleanup_free char *value = option(options, link_keys[i]);
+        int                rc    = value ? link_option(&l, link_keys[i], value, err) : 0;
+        if (rc)
+            return rc;
+        any |= value != NULL;
+    }
+    if (!any)
+        return 0;
+    struct links *both = xnew(struct links);
+    *both              = (struct links){l, l};
+    both->in.random    = ~l.random;
+    *net               = net_delayed(*net, clock, &(struct net_timing){links_until, free, both});
+    return 0;
+}
+
 static int plug_net(struct socket *s, const struct spec_net *n, struct err *err)
 {
-    static const char *const keys[] = {"bus", "mac", "ifname", NULL};
+    static const char *const keys[] = {"bus",  "mac",  "ifname",  "delay", "jitter",
+                                       "rate", "loss", "reorder", "seed",  NULL};
     cleanup_free char       *text   = option(n->options, "mac");
     struct netdev           *net;
     struct virtio           *dev;
@@ -212,6 +247,11 @@ static int plug_net(struct socket *s, const struct spec_net *n, struct err *err)
         rc = open_network(s, n, &net, err);
     if (rc)
         return rc;
+    rc = time_net(&net, n->options, s->m->instance.clock, err);
+    if (rc) {
+        netdev_close(net);
+        return rc;
+    }
     rc = virtio_net_create(&dev, s->m->ram, net, s->m->instance.loop, mac, err);
     if (rc) {
         netdev_close(net);

@@ -252,3 +252,20 @@ def test_disk_with_a_model(guise, ext4, tmp_path):
 def test_models_that_are_not_there(guise, ext4, options, says):
     done = guise.run("run", *linux("true", disk=f"{ext4('disk', 'raw')},{options}"), timeout=PATIENCE)
     assert done.returncode == 125 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_network_with_a_delay(guise):
+    """A ping takes the delay there and back; some of them are lost, the same ones each time."""
+    ping = f"{SETUP_NET}; ping -c 3 -W 5 10.0.2.2"
+    out = guise("run", *linux(ping, net="user,delay=80ms,jitter=5ms"), timeout=PATIENCE)
+    times = [float(t) for t in re.findall(r"seq=\d+ ttl=\d+ time=([\d.]+) ms", out)]
+    assert len(times) == 3 and min(times) >= 150
+    ping = f"{SETUP_NET}; ping -c 30 -i 0.05 -W 1 10.0.2.2"
+    out = guise("run", *linux(ping, net="user,loss=30%,seed=3"), timeout=PATIENCE)
+    got = int(re.search(r"30 packets transmitted, (\d+) packets received", out)[1])
+    assert 4 <= got <= 26
+
+
+def test_network_that_cannot_be(guise):
+    done = guise.run("run", *linux("true", net="user,delay=soon"), timeout=PATIENCE)
+    assert done.returncode == 125 and "delay=soon" in done.stderr and done.stderr.count("\n") == 1, done.stderr

@@ -59,6 +59,15 @@ int net_user_open(struct netdev **out, struct loop *, struct clock *, const stru
 /* A tap interface; IFNAME NULL: a fresh one. */
 int net_tap_open(struct netdev **out, struct loop *, const char *ifname, struct err *err);
 
+/* When a frame that is sent at NOW (ns of machine time) arrives at the other end; 0: never. */
+struct net_timing {
+    u64 (*until)(void *ctx, bool towards_guest, u64 now, u64 bytes);
+    void (*destroy)(void *ctx); /* with the cable; NULL: nothing */
+    void *ctx;
+};
+/* Puts a cable before INNER, which it owns, where frames take their time: delayed.c. */
+struct netdev *net_delayed(struct netdev *inner, struct clock *, const struct net_timing *);
+
 /* packet.c: the Internet checksum (RFC 1071), and the work that a header leaves to do. */
 u32  net_sum(u32 sum, const void *data, size_t len); /* adds to a sum, not folded */
 u16  net_fold(u32 sum);
