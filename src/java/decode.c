@@ -55,6 +55,8 @@ void push_entry(struct decoder *d, struct entry e)
         d->bad = "Operand stack overflow";
         return;
     }
+    if (!e.source)
+        e.source = (u16)(d->bci + 1);
     e.slot               = d->slots;
     d->stack[d->depth++] = e;
     d->slots             = (u16)(d->slots + 1 + e.wide);
@@ -125,17 +127,21 @@ static void reach(struct decoder *d, u32 bci)
 {
     struct shape *s = d->shapes[bci];
     if (!s) {
-        s                   = xalloc(sizeof(*s) + d->depth);
+        s                   = xalloc(sizeof(*s) + d->depth * sizeof(s->entry[0]));
         s->n                = d->depth;
         d->shapes[bci]      = s;
         d->work[d->nwork++] = bci;
         for (u16 i = 0; i < d->depth; i++)
-            s->wide[i] = d->stack[i].wide;
+            s->entry[i] = (__typeof__(s->entry[0])){d->stack[i].source, d->stack[i].wide};
         return;
     }
     bool same = s->n == d->depth;
     for (u16 i = 0; same && i < d->depth; i++)
-        same = s->wide[i] == d->stack[i].wide;
+        same = s->entry[i].wide == d->stack[i].wide;
+    for (u16 i = 0; same && i < d->depth; i++) {
+        if (s->entry[i].source != d->stack[i].source)
+            s->entry[i].source = UNKNOWN;
+    }
     if (!same)
         d->bad = "Inconsistent stackmap frames at branch target";
 }
@@ -160,7 +166,8 @@ static void restore(struct decoder *d, u32 bci)
     const struct shape *s = d->shapes[bci];
     d->depth = d->slots = 0;
     for (u16 i = 0; i < s->n; i++)
-        push_entry(d, (struct entry){.kind = IN_SLOT, .wide = s->wide[i]});
+        push_entry(d, (struct entry){
+                          .kind = IN_SLOT, .wide = s->entry[i].wide, .source = s->entry[i].source});
 }
 
 /* How long the instruction at BCI is; 0: it is none. */
@@ -215,6 +222,14 @@ static void find_leaders(struct decoder *d)
         d->leader[method_handler(m, i).target] |= 2;
 }
 
+static void note_sources(struct decoder *d)
+{
+    for (u16 i = 0; i < d->depth && i < d->nnoted; i++)
+        d->noted[i] = d->stack[d->depth - 1 - i].source;
+    d->nnoted = MIN(d->nnoted, d->depth);
+    d->watch  = NONE;
+}
+
 static void decode_block(struct decoder *d, u32 bci)
 {
     restore(d, bci);
@@ -236,6 +251,8 @@ static void decode_block(struct decoder *d, u32 bci)
         }
         if (d->map[bci] == NONE)
             d->map[bci] = d->n;
+        if (bci == d->watch)
+            note_sources(d);
         const struct row *row = &bytecodes[d->m->bytes[bci]];
         d->next               = bci + length_at(d->m, bci);
         row->decode(d, row->x, row->y);
@@ -303,33 +320,55 @@ static void publish(struct decoder *d)
     pthread_mutex_unlock(&d->vm->load_lock);
 }
 
+static void decoder_init(struct decoder *d, struct vm *vm, struct method *m)
+{
+    u32 n     = m->code_length;
+    *d        = (struct decoder){.m = m, .vm = vm, .def = NONE, .watch = NONE, .arena = &vm->arena};
+    d->map    = xrealloc(NULL, n * sizeof(*d->map));
+    d->leader = xalloc(n);
+    d->shapes = xalloc(n * sizeof(*d->shapes));
+    d->work   = xalloc((n + m->nhandlers + 1) * sizeof(*d->work));
+    d->stack  = xalloc((m->max_stack + 1u) * sizeof(*d->stack));
+    memset(d->map, 0xff, n * sizeof(*d->map));
+}
+
+static void decoder_done(struct decoder *d)
+{
+    for (u32 i = 0; i < d->m->code_length; i++)
+        free(d->shapes[i]);
+    void *parts[] = {d->insns, d->bcis, d->map, d->leader, d->shapes, d->fixups, d->work, d->stack};
+    for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+        free(parts[i]);
+}
+
 bool code_decode(struct thread *t, struct method *m)
 {
-    u32            n = m->code_length;
-    struct decoder d = {.m = m, .vm = t->vm, .def = NONE};
-    d.map            = xrealloc(NULL, n * sizeof(*d.map));
-    d.leader         = xalloc(n);
-    d.shapes         = xalloc(n * sizeof(*d.shapes));
-    d.work           = xalloc((n + m->nhandlers + 1) * sizeof(*d.work));
-    d.stack          = xalloc((m->max_stack + 1u) * sizeof(*d.stack));
-    memset(d.map, 0xff, n * sizeof(*d.map));
+    struct decoder d;
+    decoder_init(&d, t->vm, m);
     decode_all(&d);
     if (!d.bad)
         publish(&d);
-    for (u32 i = 0; i < n; i++)
-        free(d.shapes[i]);
-    free(d.insns);
-    free(d.bcis);
-    free(d.map);
-    free(d.leader);
-    free(d.shapes);
-    free(d.fixups);
-    free(d.work);
-    free(d.stack);
-    if (d.bad) {
+    decoder_done(&d);
+    if (d.bad)
         throw_new(t, "java/lang/VerifyError",
                   "%s\nException Details:\n  Location:\n    %s.%s%s @%u", d.bad, m->cls->name->s,
                   m->name->s, m->desc->s, d.bci);
-    }
     return !d.bad;
+}
+
+u16 decode_sources(struct vm *vm, struct method *m, u32 bci, u16 *sources, u16 most)
+{
+    struct decoder d;
+    struct arena   scratch;
+    arena_init(&scratch);
+    decoder_init(&d, vm, m);
+    d.arena  = &scratch;
+    d.watch  = bci;
+    d.noted  = sources;
+    d.nnoted = most;
+    decode_all(&d);
+    bool found = d.watch == NONE;
+    decoder_done(&d);
+    arena_done(&scratch);
+    return found ? d.nnoted : 0;
 }

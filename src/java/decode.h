@@ -17,13 +17,17 @@ struct entry {
     u8   kind;
     bool wide;
     u16  slot, reg; /* its place on the stack, from 0; the register of a local */
+    u16  source;    /* the bytecode that pushed it, plus 1; UNKNOWN: several may have */
     i32  k;
 };
 
 /* The stack's shape at a place that is jumped to. */
 struct shape {
     u16 n;
-    u8  wide[];
+    struct {
+        u16  source;
+        bool wide;
+    } entry[];
 };
 
 struct fixup {
@@ -34,6 +38,10 @@ struct fixup {
 struct decoder {
     struct method *m;
     struct vm     *vm;
+    struct arena  *arena; /* for what instructions point at */
+    u32            watch; /* where to note the stack's sources; NONE: nowhere */
+    u16           *noted; /* of the entries, the topmost first */
+    u16            nnoted;
     u32            bci, next, n, room;
     struct insn   *insns;
     u16           *bcis;
@@ -51,7 +59,7 @@ struct decoder {
     const char    *bad;                /* why this is no code */
 };
 
-enum { NONE = UINT32_MAX };
+enum { NONE = UINT32_MAX, UNKNOWN = UINT16_MAX };
 
 struct row {
     u8 length;
@@ -73,5 +81,9 @@ void         flush(struct decoder *);
 void         flush_local(struct decoder *, u16 reg);
 void         jump_to(struct decoder *, u32 insn, i64 bci, i32 *cell);
 bool         local_ok(struct decoder *, u32 index, bool wide);
+
+/* Which bytecodes pushed what is on the stack before BCI: SOURCES gets their places plus 1, the
+ * topmost first, at most MOST. How many; 0: not known. */
+u16 decode_sources(struct vm *, struct method *, u32 bci, u16 *sources, u16 most);
 
 #endif

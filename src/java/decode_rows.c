@@ -28,7 +28,7 @@ static void d_const(struct decoder *d, i32 x, i32 y)
 
 static void load64(struct decoder *d, u64 v)
 {
-    u64 *cell = arena_alloc(&d->vm->arena, sizeof(*cell));
+    u64 *cell = arena_alloc(d->arena, sizeof(*cell));
     *cell     = v;
     u16 to    = push(d, true);
     emit(d, OP_LD64, to, 0, (i32)(u64)cell);
@@ -344,7 +344,7 @@ static void d_switch(struct decoder *d, i32 x, i32 y)
     const u8 *p   = d->m->bytes + (d->bci / 4 + 1) * 4;
     i32       n   = x ? (i32)be32(p + 4) : (i32)(be32(p + 8) - be32(p + 4) + 1);
     flush(d);
-    struct switch_table *s    = arena_alloc(&d->vm->arena, sizeof(*s) + (size_t)n * (x ? 8 : 4));
+    struct switch_table *s    = arena_alloc(d->arena, sizeof(*s) + (size_t)n * (x ? 8 : 4));
     u32                  insn = emit(d, x ? OP_LOOKUPSWITCH : OP_TABLESWITCH, key, 0, (i32)(u64)s);
     s->low                    = (i32)be32(p + 4);
     s->n                      = n;
@@ -402,7 +402,7 @@ static void d_field(struct decoder *d, i32 x, i32 y)
 /* The registers of the arguments, in the callee's order; two for a long. */
 static struct call_site *take_args(struct decoder *d, u32 nargs)
 {
-    struct call_site *s = arena_alloc(&d->vm->arena, sizeof(*s) + 2 * nargs);
+    struct call_site *s = arena_alloc(d->arena, sizeof(*s) + 2 * nargs);
     s->nargs            = (u16)nargs;
     for (u32 i = nargs; i > 0 && !d->bad;) {
         struct entry e = pop(d);

@@ -64,9 +64,7 @@ struct object *fill_backtrace(struct thread *t, struct object *e)
 {
     struct vm    *vm = t->vm;
     struct frame *f  = frame_next(t->frame);
-    if (f && symbol_is(f->method->name, "fillInStackTrace"))
-        f = frame_next(f->prev);
-    if (f && symbol_is(f->method->name, "fillInStackTrace"))
+    while (f && symbol_is(f->method->name, "fillInStackTrace"))
         f = frame_next(f->prev);
     while (f && is_exception_init(f, e))
         f = frame_next(f->prev);

@@ -368,12 +368,6 @@ EXPORT jobject JVM_LookupLambdaProxyClassFromArchive(void)
     return NULL;
 }
 
-EXPORT jobject JVM_GetExtendedNPEMessage(jenv t, jobject e)
-{
-    (void)t, (void)e;
-    return NULL;
-}
-
 static const struct {
     const char *name;
     int         number;
