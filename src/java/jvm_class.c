@@ -48,7 +48,10 @@ EXPORT jobject JVM_FindClassFromCaller(jenv t, const char *name, jboolean init, 
 EXPORT jobject JVM_FindClassFromClass(jenv t, const char *name, jboolean init, jobject from)
 {
     VM_SCOPE(t);
-    struct class *c = load_class(t, symbol(t->vm, name), handle_class(t, from)->loader);
+    /* The verifier asks about the class that is being linked: a hidden one is in no table. */
+    struct symbol *s = symbol(t->vm, name);
+    struct class  *k = handle_class(t, from);
+    struct class  *c = s == k->name ? k : load_class(t, s, k->loader);
     if (c && init && !class_init(t, c))
         c = NULL;
     return c ? handle_new(t, c->mirror) : NULL;

@@ -89,6 +89,13 @@ static bool opt_verbose_gc(struct options *o, const char *rest)
     return true;
 }
 
+static bool opt_no_verify(struct options *o, const char *rest)
+{
+    (void)rest;
+    o->verify = false;
+    return true;
+}
+
 static bool opt_ignore(struct options *o, const char *rest)
 {
     (void)o, (void)rest;
@@ -155,6 +162,8 @@ static const struct row {
     {"-Xcomp", opt_ignore},
     {"-Xmixed", opt_ignore},
     {"-Xshare:", opt_ignore},
+    {"-Xverify:none", opt_no_verify},
+    {"-XX:-BytecodeVerificationRemote", opt_no_verify},
     {"-Xverify:", opt_ignore},
     {"-Xrs", opt_ignore},
     {"-Xbatch", opt_ignore},
@@ -226,6 +235,7 @@ int options_parse(struct options *o, const struct vm_args *args, const char *hom
     u64 memory    = (u64)sysconf(_SC_PHYS_PAGES) * (u64)sysconf(_SC_PAGESIZE);
     o->heap_max   = MIN(memory / 4, GiB(24));
     o->stack_size = MiB(1);
+    o->verify     = true;
     o->arguments  = xalloc(((size_t)args->n + 1) * sizeof(*o->arguments));
     add_defaults(o, home);
     for (i32 i = 0; i < args->n; i++) {

@@ -124,7 +124,7 @@ struct vm {
     struct object     *modified_signals;
     int                signal_pipe[2];
     u64                loaded_classes, gc_count;
-    void              *jni_lib;
+    void              *jni_lib, *verifier; /* libjava; libverify's function */
 };
 
 /* natives.c: what this VM's own C functions are bound to. */

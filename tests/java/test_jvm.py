@@ -73,3 +73,47 @@ def test_jar(tmp_path, classes):
     same(run("jar", "tf", tmp_path / "a.jar"), run("jar", "tf", tmp_path / "a.jar", ours=True))
     same(run("java", "-cp", tmp_path / "a.jar", "Kitchen"),
          run("java", "-cp", tmp_path / "a.jar", "Kitchen", ours=True))
+
+
+OLD = """public class Old { static int f(int x) { int s = 0; for (int i = 0; i < x; i++) { try { s += i / (i - 3); }
+    catch (ArithmeticException e) { s -= 1; } } return s; }
+    public static void main(String[] a) { Object o = a.length > 0 ? "x" : Integer.valueOf(5);
+        System.out.println(new StringBuilder().append(f(10)).append(o)); } }"""
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory):
+    """A class file of version 49, which has no stack maps: its types are inferred."""
+    folder = tmp_path_factory.mktemp("old")
+    (folder / "Old.java").write_text(OLD)
+    assert run("javac", "-nowarn", "--release", "7", "-d", folder, folder / "Old.java").returncode == 0
+    code = bytearray((folder / "Old.class").read_bytes())
+    code[7] = 49
+    return bytes(code)
+
+
+# What is changed in the file, and what to. The file is right without.
+FAULTS = {
+    "none": (b"", b""),
+    "magic": (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"),
+    "returns a reference": (b"\xac", b"\xb0"),
+    "version": (b"\x00\x00\x00\x31", b"\x00\x00\x00\x7f"),
+    "descriptor": (b"\x00\x04(I)I", b"\x00\x04(I)Q"),
+    "name": (b"\x00\x01f", b"\x00\x01/"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_old_and_broken_classes(fault, old, tmp_path):
+    good, bad = FAULTS[fault]
+    assert old.count(good) >= 1
+    (tmp_path / "Old.class").write_bytes(old.replace(good, bad, 1))
+    same(run("java", "-cp", tmp_path, "Old"), run("java", "-cp", tmp_path, "Old", ours=True))
+
+
+def test_truncated_class(old, tmp_path):
+    """Wherever a file ends, both say that it is no class, and in the same words."""
+    for n in (5, 9, 11, 40, len(old) // 2, len(old) - 1):
+        (tmp_path / "Old.class").write_bytes(old[:n])
+        a, b = run("java", "-cp", tmp_path, "Old"), run("java", "-cp", tmp_path, "Old", ours=True)
+        assert (a.returncode, a.stderr.split(":")[:3]) == (b.returncode, b.stderr.split(":")[:3])
