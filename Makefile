@@ -163,6 +163,7 @@ bench:
 	@tools/guest build/guest
 	@bench/run
 	@bench/processes
+	@bench/java
 
 # The manual page and the shells' completions come from the command's own table of verbs.
 DOCS := $(BUILD)/man/guise.1 $(BUILD)/completion/guise.bash $(BUILD)/completion/_guise
