@@ -478,12 +478,7 @@ u64 drive_blocks(const struct drive *d)
 /* --- reading the description --- */
 
 #define SET(m) offsetof(struct settings, m)
-static const struct row {
-    const char *key;
-    size_t      off;
-    double      min, max;
-    bool        needed;
-} rows[] = {
+static const struct param_row rows[] = {
     {"Bulk sector transfer time", SET(bulk), 0, 1e3, true},
     {"Number of buffer segments", SET(segments), 1, SEGMENTS_MAX, true},
     {"Maximum number of write segments", SET(write_segments), 0, SEGMENTS_MAX, false},
@@ -554,15 +549,11 @@ static int read_drive(struct drive *d, const struct params *p, struct err *err)
         return err_set(err, EINVAL, "the description has no disksim_disk");
     const char *space = strchr(disk->text, ' ');
     d->name           = xstrdup(space ? space + 1 : disk->text);
-    for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
-        const struct row *row = &rows[i];
-        double           *at  = (double *)((char *)&d->s + row->off);
-        int rc = param_number(disk, row->key, row->needed, row->min, row->max, at, err);
-        if (rc)
-            return rc;
-    }
+    int rc            = param_rows(disk, rows, ARRAY_SIZE(rows), &d->s, err);
+    if (rc)
+        return rc;
     d->n_segments = (u32)d->s.segments;
-    int rc        = read_buses(d, p, err);
+    rc            = read_buses(d, p, err);
     if (!rc)
         rc = geometry_create(&d->geometry, p, err);
     return rc ? rc : mechanics_create(&d->mechanics, p, err);

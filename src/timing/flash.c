@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/random.h"
 
 enum { NONE = 0, SPARE_BLOCKS = 2, WRITES_MAX = 1 << 16 };
 enum policy { GREEDY, COST_BENEFIT, FIFO };
@@ -356,15 +357,6 @@ void flash_serve(struct flash *f, double now, enum flash_op op, u64 off, u64 len
     out->queue   = end - now - out->cell - out->channel - out->collect;
 }
 
-/* Steele and Vigna's splitmix64. */
-static u64 random_next(u64 *state)
-{
-    u64 z = *state += 0x9e3779b97f4a7c15ull;
-    z     = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z     = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
-}
-
 void flash_wear_in(struct flash *f, double times, u64 seed)
 {
     struct flash_times unused = {0};
@@ -401,12 +393,7 @@ u64 flash_bytes(const struct flash *f)
 /* --- reading the description --- */
 
 #define SET(m) offsetof(struct settings, m)
-static const struct row {
-    const char *key;
-    size_t      off;
-    double      min, max;
-    bool        needed;
-} rows[] = {
+static const struct param_row rows[] = {
     {"Channels", SET(channels), 1, 256, true},
     {"Dies per channel", SET(dies), 1, 256, true},
     {"Planes per die", SET(planes), 1, 16, true},
@@ -485,18 +472,14 @@ static int read_flash(struct flash *f, const struct params *p, u64 bytes, struct
         return err_set(err, EINVAL, "the description has no guise_ssd");
     const char *space = strchr(from->text, ' ');
     f->name           = xstrdup(space ? space + 1 : from->text);
-    for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
-        const struct row *row = &rows[i];
-        double           *at  = (double *)((char *)&f->s + row->off);
-        int rc = param_number(from, row->key, row->needed, row->min, row->max, at, err);
-        if (rc)
-            return rc;
-    }
+    int rc            = param_rows(from, rows, ARRAY_SIZE(rows), &f->s, err);
+    if (rc)
+        return rc;
     if (fmod(f->s.page_bytes, FLASH_UNIT) != 0)
         return err_set(err, EINVAL, "%s:%u: a page has a multiple of %u bytes", from->file,
                        from->line, FLASH_UNIT);
     f->planes = (u32)(floor(f->s.channels) * floor(f->s.dies) * floor(f->s.planes));
-    int rc    = read_policy(f, from, err);
+    rc        = read_policy(f, from, err);
     fit(f, bytes);
     return rc ? rc : make(f, err);
 }

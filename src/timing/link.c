@@ -6,13 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static u64 random_next(u64 *state) /* Steele and Vigna's splitmix64 */
-{
-    u64 z = *state += 0x9e3779b97f4a7c15ull;
-    z     = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z     = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
-}
+#include "base/random.h"
 
 static bool happens(struct link *l, double part)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/random.h"
 
 enum { SECTOR = 512 };
 
@@ -17,14 +18,6 @@ static const struct pattern {
     {"read", false, 0},       {"write", false, 100}, {"randread", true, 0},
     {"randwrite", true, 100}, {"randrw", true, 30},
 };
-
-static u64 random_next(u64 *state) /* Steele and Vigna's splitmix64 */
-{
-    u64 z = *state += 0x9e3779b97f4a7c15ull;
-    z     = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z     = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
-}
 
 static int check(const struct load *l, const struct storage *s, const struct pattern **out,
                  struct err *err)

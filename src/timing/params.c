@@ -355,3 +355,16 @@ int param_number(const struct param *block, const char *key, bool needed, double
     *out = p->number;
     return 0;
 }
+
+int param_rows(const struct param *block, const struct param_row *rows, unsigned n, void *out,
+               struct err *err)
+{
+    for (unsigned i = 0; i < n; i++) {
+        double *at = (double *)((char *)out + rows[i].off);
+        int     rc =
+            param_number(block, rows[i].key, rows[i].needed, rows[i].min, rows[i].max, at, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
