@@ -290,6 +290,35 @@ static void point_members_at(struct class *c)
         c->methods[i].cls = c;
 }
 
+/* Calls of these are done by the interpreter. */
+static void mark_polymorphic(struct class *c)
+{
+    static const struct {
+        const char *name;
+        u8          poly;
+    } rows[] = {
+        {"invokeExact", POLY_INVOKE},        {"invoke", POLY_INVOKE},
+        {"invokeBasic", POLY_BASIC},         {"linkToVirtual", POLY_VIRTUAL},
+        {"linkToStatic", POLY_STATIC},       {"linkToSpecial", POLY_SPECIAL},
+        {"linkToInterface", POLY_INTERFACE}, {"linkToNative", POLY_NATIVE},
+    };
+    bool handle = symbol_is(c->name, "java/lang/invoke/MethodHandle");
+    bool var    = symbol_is(c->name, "java/lang/invoke/VarHandle");
+    if (c->loader != &c->vm->boot || !(handle || var))
+        return;
+    for (unsigned i = 0; i < c->nmethods; i++) {
+        struct method *m = &c->methods[i];
+        if (!(m->flags & ACC_NATIVE) || !(m->flags & ACC_VARARGS))
+            continue;
+        if (var)
+            m->poly = POLY_INVOKE;
+        for (unsigned k = 0; k < ARRAY_SIZE(rows) && handle; k++) {
+            if (symbol_is(m->name, rows[k].name))
+                m->poly = rows[k].poly;
+        }
+    }
+}
+
 struct class *class_lay_out(struct thread *t, struct class *from)
 {
     struct vm *vm = t->vm;
@@ -313,6 +342,7 @@ struct class *class_lay_out(struct thread *t, struct class *from)
             return NULL;
         }
     }
+    mark_polymorphic(c);
     for (unsigned i = 0; i < c->nmethods; i++)
         c->methods[i].entry = vm->stub_prepare;
     if (vm->k.Class && !class_make_mirror(t, c))

@@ -7,35 +7,6 @@
 #include "java/verify.h"
 #include "java/vm.h"
 
-/* Calls of these are done by the interpreter. */
-static void mark_polymorphic(struct class *c)
-{
-    static const struct {
-        const char *name;
-        u8          poly;
-    } rows[] = {
-        {"invokeExact", POLY_INVOKE},        {"invoke", POLY_INVOKE},
-        {"invokeBasic", POLY_BASIC},         {"linkToVirtual", POLY_VIRTUAL},
-        {"linkToStatic", POLY_STATIC},       {"linkToSpecial", POLY_SPECIAL},
-        {"linkToInterface", POLY_INTERFACE}, {"linkToNative", POLY_NATIVE},
-    };
-    bool handle = symbol_is(c->name, "java/lang/invoke/MethodHandle");
-    bool var    = symbol_is(c->name, "java/lang/invoke/VarHandle");
-    if (c->loader != &c->vm->boot || !(handle || var))
-        return;
-    for (unsigned i = 0; i < c->nmethods; i++) {
-        struct method *m = &c->methods[i];
-        if (!(m->flags & ACC_NATIVE) || !(m->flags & ACC_VARARGS))
-            continue;
-        if (var)
-            m->poly = POLY_INVOKE;
-        for (unsigned k = 0; k < ARRAY_SIZE(rows) && handle; k++) {
-            if (symbol_is(m->name, rows[k].name))
-                m->poly = rows[k].poly;
-        }
-    }
-}
-
 bool class_link(struct thread *t, struct class *c)
 {
     struct vm *vm = t->vm;
@@ -51,7 +22,6 @@ bool class_link(struct thread *t, struct class *c)
         return false;
     pthread_mutex_lock(&vm->init_lock);
     if (c->state < CLASS_LINKED) {
-        mark_polymorphic(c);
         natives_bind(t, c);
         c->state = CLASS_LINKED;
     }

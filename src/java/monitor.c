@@ -134,7 +134,8 @@ static void take(struct thread *t, struct monitor *m)
 /* Until nobody else owns it. M's lock is held before and after. */
 static void await_owner(struct thread *t, struct monitor *m)
 {
-    t->blocked_on = m;
+    enum thread_status was = thread_set_status(t, STATUS_BLOCKED);
+    t->blocked_on          = m;
     while (m->owner) {
         m->contenders++;
         thread_leave(t);
@@ -145,6 +146,7 @@ static void await_owner(struct thread *t, struct monitor *m)
         pthread_mutex_lock(&m->lock);
     }
     t->blocked_on = NULL;
+    thread_set_status(t, was);
 }
 
 static void enter_fat(struct thread *t, struct monitor *m)
@@ -278,6 +280,7 @@ static void wait_in(struct thread *t, struct monitor *m, struct waiter *w, i64 n
     t->waiting_on         = m;
     if (m->contenders)
         pthread_cond_signal(&m->freed);
+    enum thread_status was = thread_set_status(t, timed ? STATUS_WAITING_TIMED : STATUS_WAITING);
     thread_leave(t);
     int err = 0;
     while (!w->notified && err != ETIMEDOUT && !t->interrupted)
@@ -288,6 +291,7 @@ static void wait_in(struct thread *t, struct monitor *m, struct waiter *w, i64 n
         unlink_waiter(m, w);
     pthread_mutex_unlock(&m->lock);
     thread_enter(t);
+    thread_set_status(t, was);
     pthread_mutex_lock(&m->lock);
     await_owner(t, m);
     m->owner = t;

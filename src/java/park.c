@@ -23,7 +23,8 @@ void thread_park(struct thread *t, bool absolute, i64 time)
     i64  ns    = absolute ? (time - os_millis()) * 1000000 : time;
     if (time < 0 || (absolute && ns <= 0) || interrupted(t))
         return;
-    struct timespec until = until_ns(ns);
+    struct timespec    until = until_ns(ns);
+    enum thread_status was   = thread_set_status(t, timed ? STATUS_PARKED_TIMED : STATUS_PARKED);
     thread_leave(t);
     pthread_mutex_lock(&t->park_lock);
     if (!t->permit && !t->interrupted) {
@@ -35,6 +36,7 @@ void thread_park(struct thread *t, bool absolute, i64 time)
     t->permit = false;
     pthread_mutex_unlock(&t->park_lock);
     thread_enter(t);
+    thread_set_status(t, was);
 }
 
 void thread_unpark(struct thread *t)
@@ -50,14 +52,16 @@ bool thread_sleep(struct thread *t, i64 ns)
 {
     if (thread_take_interrupt(t, "sleep interrupted"))
         return false;
-    struct timespec until = until_ns(ns);
-    int             err   = 0;
+    struct timespec    until = until_ns(ns);
+    int                err   = 0;
+    enum thread_status was   = thread_set_status(t, STATUS_SLEEPING);
     thread_leave(t);
     pthread_mutex_lock(&t->park_lock);
     while (err != ETIMEDOUT && !t->interrupted)
         err = pthread_cond_timedwait(&t->park_cond, &t->park_lock, &until);
     pthread_mutex_unlock(&t->park_lock);
     thread_enter(t);
+    thread_set_status(t, was);
     return err == ETIMEDOUT || !thread_take_interrupt(t, "sleep interrupted");
 }
 

@@ -134,7 +134,15 @@ struct thread *thread_of(const struct object *java)
     return (struct thread *)AT(java, u64, thread_current()->vm->k.Thread_eetop);
 }
 
-enum { STATUS_RUNNABLE = 5, STATUS_TERMINATED = 2 };
+enum thread_status thread_set_status(struct thread *t, enum thread_status status)
+{
+    if (!t->java)
+        return status;
+    i32               *at  = &AT(t->java, i32, t->vm->k.Thread_threadStatus);
+    enum thread_status was = (enum thread_status) * at;
+    *at                    = (i32)status;
+    return was;
+}
 
 /* Thread.exit, waking those who join, and the end of what JVMS calls the thread. */
 static void finish(struct thread *t)

@@ -84,6 +84,20 @@ void thread_enter_slow(struct thread *);
 
 void thread_poll(struct thread *);
 
+/* What Thread.getState is told of, by JVMTI's bits; the status that was before. */
+enum thread_status {
+    STATUS_NEW           = 0,
+    STATUS_TERMINATED    = 2,
+    STATUS_RUNNABLE      = 5,
+    STATUS_SLEEPING      = 225,
+    STATUS_WAITING       = 401,
+    STATUS_WAITING_TIMED = 417,
+    STATUS_PARKED        = 657,
+    STATUS_PARKED_TIMED  = 673,
+    STATUS_BLOCKED       = 1025,
+};
+enum thread_status thread_set_status(struct thread *, enum thread_status);
+
 /* Stops all others; they are safe until the world goes on. */
 void world_stop(struct thread *);
 void world_go(struct thread *);
