@@ -197,8 +197,7 @@ static bool string_range(jenv t, struct object *s, jint from, jint n)
     jint length = string_length(t->vm, s);
     if (from >= 0 && n >= 0 && from <= length && n <= length - from)
         return true;
-    throw_new(t, "java/lang/StringIndexOutOfBoundsException",
-              "Region range %d, length %d out of bounds for length %d", from, n, length);
+    throw_new(t, "java/lang/StringIndexOutOfBoundsException", NULL);
     return false;
 }
 
