@@ -238,6 +238,14 @@ static void check_entry_text(struct reader *r, u16 i)
         rd_check_member_name(r, cp_member_name(c, i), "Method", true);
         rd_check_method_desc(r, cp_member_name(c, i), cp_member_desc(c, i));
         break;
+    case CP_INVOKE_DYNAMIC:
+        rd_check_member_name(r, cp_member_name(c, i), "Method", true);
+        rd_check_method_desc(r, cp_member_name(c, i), cp_member_desc(c, i));
+        break;
+    case CP_DYNAMIC:
+        rd_check_member_name(r, cp_member_name(c, i), "Field", false);
+        rd_check_field_desc(r, cp_member_name(c, i), cp_member_desc(c, i));
+        break;
     case CP_METHOD_TYPE:
         rd_check_method_desc(r, cp_name(c, i), cp_name(c, i));
         break;

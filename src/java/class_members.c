@@ -10,6 +10,8 @@
 typedef void (*attribute_fn)(struct reader *, void *ctx, const struct symbol *name, const u8 *body,
                              u32 length);
 
+static void check_shape(struct reader *r, const struct symbol *name, const u8 *p, u32 n);
+
 static const u8 *attributes(struct reader *r, void *ctx, attribute_fn each)
 {
     const u8 *at = r->p;
@@ -25,10 +27,128 @@ static const u8 *attributes(struct reader *r, void *ctx, attribute_fn each)
         }
         const u8 *body = r->p;
         rd_skip(r, length);
+        if (!r->bad[0])
+            check_shape(r, cp_utf8(r->cls, name), body, length);
         if (!r->bad[0] && each)
             each(r, ctx, cp_utf8(r->cls, name), body, length);
     }
     return at;
+}
+
+/* Attributes that are a list of rows: how many bytes count the rows (0: there is one), and what
+ * each field of a row is: C a class, U a string, N a name and type, small letters the same or 0, 2
+ * any number of two bytes. Whoever looks an attribute up later relies on it. */
+static const struct {
+    const char *name;
+    u8          count;
+    const char *fields;
+} shapes[] = {
+    {"Exceptions", 2, "C"},
+    {"NestMembers", 2, "C"},
+    {"PermittedSubclasses", 2, "C"},
+    {"NestHost", 0, "C"},
+    {"InnerClasses", 2, "Ccu2"},
+    {"EnclosingMethod", 0, "Cn"},
+    {"MethodParameters", 1, "u2"},
+    {"Signature", 0, "U"},
+    {"SourceFile", 0, "U"},
+    {"LineNumberTable", 2, "22"},
+    {"LocalVariableTable", 2, "22UU2"},
+    {"LocalVariableTypeTable", 2, "22UU2"},
+};
+
+static bool field_is(const struct reader *r, char shape, u16 at)
+{
+    if (shape >= 'a' && !at)
+        return true;
+    switch (shape & ~0x20) {
+    case 'C':
+        return rd_is(r, at, CP_CLASS);
+    case 'U':
+        return rd_is(r, at, CP_UTF8);
+    case 'N':
+        return rd_is(r, at, CP_NAME_TYPE);
+    default:
+        return true;
+    }
+}
+
+static void check_rows(struct reader *r, const char *name, const char *fields, const u8 *p, u32 n)
+{
+    size_t width = strlen(fields);
+    for (u32 i = 0; i < n * width && !r->bad[0]; i++) {
+        char shape = fields[i % width];
+        if (shape != '2' && !field_is(r, shape, be16(p + 2 * i)))
+            rd_bad(r, "index %u in %s has bad constant type in class file %s", be16(p + 2 * i),
+                   name, r->label);
+    }
+}
+
+/* JVMS 4.7.23: method handles, each with loadable constants. */
+static void check_bootstraps(struct reader *r, const u8 *p, u32 length)
+{
+    struct reader in = *r;
+    in.p             = p;
+    in.end           = p + length;
+    for (u16 n = rd_u2(&in); n-- && !in.bad[0];) {
+        u16 method = rd_u2(&in), args = rd_u2(&in);
+        if (!in.bad[0] && !rd_is(r, method, CP_METHOD_HANDLE))
+            rd_bad(&in, "bootstrap_method_index %u has bad constant type in class file %s", method,
+                   r->label);
+        for (; args-- && !in.bad[0];) {
+            u16 at  = rd_u2(&in);
+            u8  tag = at < r->cls->ncp ? r->cls->tags[at] : 0;
+            if (!((tag >= CP_INT && tag <= CP_STRING) ||
+                  (tag >= CP_METHOD_HANDLE && tag <= CP_DYNAMIC)))
+                rd_bad(&in, "argument_index %u has bad constant type in class file %s", at,
+                       r->label);
+        }
+    }
+    if (!in.bad[0] && in.p != in.end)
+        rd_bad(&in, "Bad length on BootstrapMethods in class file %s", r->label);
+    if (in.bad[0])
+        rd_bad(r, "%s", in.bad);
+    r->nbootstraps = length >= 2 ? be16(p) : 0;
+}
+
+/* JVMS 4.7.30: components with attributes of their own. */
+static void check_record(struct reader *r, const u8 *p, u32 length)
+{
+    struct reader in = *r;
+    in.p             = p;
+    in.end           = p + length;
+    for (u16 n = rd_u2(&in); n-- && !in.bad[0];) {
+        u16 name = rd_u2(&in), desc = rd_u2(&in);
+        if (in.bad[0] || !rd_is(r, name, CP_UTF8) || !rd_is(r, desc, CP_UTF8))
+            rd_bad(&in, "Invalid constant pool index in Record attribute in class file %s",
+                   r->label);
+        else
+            rd_check_field_desc(&in, cp_utf8(r->cls, name), cp_utf8(r->cls, desc));
+        if (!in.bad[0])
+            attributes(&in, NULL, NULL);
+    }
+    if (!in.bad[0] && in.p != in.end)
+        rd_bad(&in, "Record attribute has wrong length in class file %s", r->label);
+    if (in.bad[0])
+        rd_bad(r, "%s", in.bad);
+}
+
+static void check_shape(struct reader *r, const struct symbol *name, const u8 *p, u32 length)
+{
+    if (symbol_is(name, "BootstrapMethods"))
+        check_bootstraps(r, p, length);
+    if (symbol_is(name, "Record"))
+        check_record(r, p, length);
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
+        if (!symbol_is(name, shapes[i].name))
+            continue;
+        u32 count = shapes[i].count, width = 2 * (u32)strlen(shapes[i].fields);
+        u32 n = length < count ? 0 : count == 2 ? be16(p) : count == 1 ? p[0] : 1;
+        if (length != count + (u64)n * width)
+            rd_bad(r, "%s has wrong length in class file %s", name->s, r->label);
+        else
+            check_rows(r, name->s, shapes[i].fields, p + count, n);
+    }
 }
 
 static void field_attribute(struct reader *r, void *ctx, const struct symbol *name, const u8 *body,
@@ -110,6 +230,40 @@ static void check_handlers(struct reader *r, struct method *m)
     }
 }
 
+/* Rows of a table of locals: pc, length, name, type, index. */
+static void check_locals(struct reader *r, const struct method *m, const struct symbol *name,
+                         const u8 *p)
+{
+    bool types = symbol_is(name, "LocalVariableTypeTable");
+    for (u16 n = be16(p); n-- && !r->bad[0]; p += 10) {
+        u16 start = be16(p + 2), length = be16(p + 4), index = be16(p + 10);
+        if (start >= m->code_length)
+            rd_bad(r, "Invalid start_pc %u in %s in class file %s", start, name->s, r->label);
+        else if (start + length > (int)m->code_length)
+            rd_bad(r, "Invalid length %u in %s in class file %s", length, name->s, r->label);
+        else if (!types)
+            rd_check_field_desc(r, cp_utf8(r->cls, be16(p + 6)), cp_utf8(r->cls, be16(p + 8)));
+        char type = types || r->bad[0] ? 'L' : cp_utf8(r->cls, be16(p + 8))->s[0];
+        if (!r->bad[0] && index + (type == 'J' || type == 'D') >= m->max_locals)
+            rd_bad(r, "Invalid index %u in %s in class file %s", index, name->s, r->label);
+    }
+}
+
+static void code_attribute(struct reader *r, void *ctx, const struct symbol *name, const u8 *body,
+                           u32 n)
+{
+    const struct method *m = ctx;
+    (void)n;
+    if (symbol_is(name, "LocalVariableTable") || symbol_is(name, "LocalVariableTypeTable"))
+        check_locals(r, m, name, body);
+    if (!symbol_is(name, "LineNumberTable"))
+        return;
+    for (u16 i = 0; i < be16(body) && !r->bad[0]; i++) {
+        if (be16(body + 2 + 4 * i) >= m->code_length)
+            rd_bad(r, "Invalid pc in LineNumberTable in class file %s", r->label);
+    }
+}
+
 static void read_code(struct reader *r, struct method *m, const u8 *body, u32 length)
 {
     struct reader in = *r;
@@ -127,7 +281,7 @@ static void read_code(struct reader *r, struct method *m, const u8 *body, u32 le
     rd_skip(&in, 8u * m->nhandlers);
     if (!in.bad[0]) {
         check_handlers(&in, m);
-        m->code_attrs = attributes(&in, m, NULL);
+        m->code_attrs = attributes(&in, m, code_attribute);
     }
     if (!in.bad[0] && in.p != in.end)
         rd_bad(&in, "Code attribute has wrong length in class file %s", r->label);
@@ -237,12 +391,20 @@ static void class_attribute(struct reader *r, void *ctx, const struct symbol *na
             rd_bad(r, "Invalid constant pool index %u for SourceFile attribute in class file %s",
                    n >= 2 ? be16(body) : 0, r->label);
     }
-    if (symbol_is(name, "BootstrapMethods") && n < 2)
-        rd_bad(r, "Invalid BootstrapMethods attribute length %u in class file %s", n, r->label);
 }
 
 void rd_class_attributes(struct reader *r)
 {
-    u32 seen = 0;
+    struct class *c    = r->cls;
+    u32           seen = 0;
     attributes(r, &seen, class_attribute);
+    for (u32 i = 1; i < c->ncp && !r->bad[0]; i++) {
+        if (c->tags[i] != CP_DYNAMIC && c->tags[i] != CP_INVOKE_DYNAMIC)
+            continue;
+        if (cp_u2(c, (u16)i, 0) >= r->nbootstraps)
+            rd_bad(r,
+                   r->nbootstraps ? "Short length on BootstrapMethods in class file %s"
+                                  : "Missing BootstrapMethods attribute in class file %s",
+                   r->label);
+    }
 }

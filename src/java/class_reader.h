@@ -9,7 +9,7 @@ struct reader {
     struct class *cls;
     const u8     *start, *p, *end, *interfaces;
     const char   *label, *error; /* whose file; the exception to throw */
-    u16           super_at;
+    u16           super_at, nbootstraps;
     char          bad[400]; /* empty: all is well */
 };
 
