@@ -147,11 +147,13 @@ run:
 check:
 	@tools/setup check
 	@tools/guest build/guest || echo "check: without guests, tests that need them are skipped" >&2
+	@tools/guest build/guest pc || echo "check: without a kernel for amd64, tests that need it are skipped" >&2
 	@tools/check full
 
 check-long:
 	@tools/setup check
 	@tools/guest build/guest long
+	@tools/guest build/guest pc
 	@tools/check long
 
 quick:

@@ -69,6 +69,22 @@ static void push(struct uart *u, u8 byte)
         u->fifo[(u->head + u->count++) % FIFO] = byte;
 }
 
+/* The console has been told that there is no room: now there is. */
+static void room_again(struct uart *u)
+{
+    if (u->count == 0 && u->blocked) {
+        u->blocked = 0;
+        console_ready(u->console);
+    }
+}
+
+static void clear_fifo(struct uart *u)
+{
+    u->count  = 0;
+    u->breaks = 0;
+    room_again(u);
+}
+
 static u8 pop(struct uart *u)
 {
     u8 byte = 0;
@@ -78,10 +94,7 @@ static u8 pop(struct uart *u)
         u->head = (u8)((u->head + 1) % FIFO);
         u->count--;
     }
-    if (u->count == 0 && u->blocked) {
-        u->blocked = 0;
-        console_ready(u->console);
-    }
+    room_again(u);
     return byte;
 }
 
@@ -157,7 +170,7 @@ static void write_register(struct uart *u, u64 reg, u8 val)
     case IIR_FCR:
         u->fcr = val & 0xc9;
         if (val & FCR_CLEAR_RX)
-            u->count = 0, u->breaks = 0;
+            clear_fifo(u);
         break;
     case LCR:
         u->lcr = val;
@@ -196,8 +209,8 @@ static void uart_reset(struct device *dev)
 {
     struct uart *u = to_uart(dev);
     u->ier = u->fcr = u->lcr = u->mcr = u->scr = u->dll = u->dlm = 0;
-    u->count = u->overrun = u->tx_due = u->listened = 0;
-    u->breaks                                       = 0;
+    u->overrun = u->tx_due = u->listened = 0;
+    clear_fifo(u);
     update(u);
 }
 

@@ -29,6 +29,9 @@ struct sockets {
     int (*pci)(struct machine *, struct pci_layout *out, struct err *); /* NULL: no such bridge */
 };
 
+typedef void board_spy(void *ctx, const struct vcpu *, const char *kind, u64 addr, unsigned width,
+                       bool write);
+
 struct board {
     const char        *name;
     const char *const *engines; /* NULL-terminated; no other board has one of the same name */
@@ -46,6 +49,10 @@ struct board {
     void (*begin)(struct hart *); /* as START_PENDING says; on its thread, m->lock held */
     void (*left)(struct hart *, const struct vcpu_exit *); /* run() wants a decision; its thread */
     void (*stats)(struct hart *, struct stats *);
+    struct bus *(*ports)(struct machine *); /* a second bus, of ports; may be NULL */
+
+    /* Tells why harts came out of guest code; before they run. */
+    void (*watch)(struct machine *, board_spy *, void *ctx);
 
     int (*engine)(struct machine *, const char *name, struct err *); /* parked */
     int (*save)(struct machine *, struct snap *, struct err *);      /* harts, and its own state */

@@ -128,6 +128,8 @@ void machine_reset_now(void *ctx)
     }
     harts_park(m);
     bus_reset(m->bus);
+    if (m->board->ports)
+        bus_reset(m->board->ports(m));
     if (m->board->load(m, &err)) {
         instance_exited(&m->instance, 125, err.text);
         return;
@@ -194,21 +196,27 @@ static int machine_load(struct instance *instance, struct snap *snap, struct err
     return rc;
 }
 
+static void bus_stats(const struct bus *bus, struct stats *stats)
+{
+    struct device *dev;
+    for (unsigned i = 0; (dev = bus_device(bus, i)); i++) {
+        u64 reads = count_read(&dev->reads), writes = count_read(&dev->writes);
+        if (!reads && !writes)
+            continue;
+        stats_add(stats, reads, "", "%s@%llx.reads", dev->ops->name, (unsigned long long)dev->base);
+        stats_add(stats, writes, "", "%s@%llx.writes", dev->ops->name,
+                  (unsigned long long)dev->base);
+    }
+}
+
 static void machine_stats(struct instance *instance, struct stats *stats)
 {
     struct machine *m = to_machine(instance);
-    struct device  *dev;
     for (unsigned i = 0; i < m->n_harts; i++)
         m->board->stats(&m->harts[i], stats);
-    for (unsigned i = 0; (dev = bus_device(m->bus, i)); i++) {
-        u64 reads = count_read(&dev->reads), writes = count_read(&dev->writes);
-        if (reads || writes) {
-            stats_add(stats, reads, "", "%s@%llx.reads", dev->ops->name,
-                      (unsigned long long)dev->base);
-            stats_add(stats, writes, "", "%s@%llx.writes", dev->ops->name,
-                      (unsigned long long)dev->base);
-        }
-    }
+    bus_stats(m->bus, stats);
+    if (m->board->ports)
+        bus_stats(m->board->ports(m), stats);
     plugged_stats(m, stats);
 }
 

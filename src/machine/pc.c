@@ -251,6 +251,16 @@ static void pc_stats(struct hart *hart, struct stats *stats)
     }
 }
 
+static void pc_watch(struct machine *m, board_spy *spy, void *ctx)
+{
+    kvm_watch(m->pc->vm, spy, ctx);
+}
+
+static struct bus *pc_ports(struct machine *m)
+{
+    return m->pc->ports;
+}
+
 /* --- snapshots --- */
 
 static int pc_save(struct machine *m, struct snap *snap, struct err *err)
@@ -290,6 +300,8 @@ const struct board board_pc = {
     .begin      = pc_begin,
     .left       = pc_left,
     .stats      = pc_stats,
+    .ports      = pc_ports,
+    .watch      = pc_watch,
     .save       = pc_save,
     .restore    = pc_restore,
 };

@@ -13,18 +13,19 @@
 
 /* Memory below 1 MiB. */
 enum {
-    PC_GDT         = 0x500,  /* KVM_GDT */
-    PC_START_INFO  = 0x6000, /* PVH: struct hvm_start_info, modules, memory map */
-    PC_SEED        = 0x6800, /* for Linux, struct setup_data */
-    PC_ZERO_PAGE   = 0x7000, /* Linux's boot_params */
-    PC_STACK       = 0x8ff0,
-    PC_TABLES      = 0x9000, /* page tables */
-    PC_CMDLINE     = 0x20000,
-    PC_CMDLINE_MAX = 0x10000,
-    PC_LOW_END     = 0x9fc00, /* behind it is what firmware would have */
-    PC_ACPI        = 0xe0000,
-    PC_ACPI_BYTES  = 0x10000,
-    PC_HIGH        = 0x100000
+    PC_GDT          = 0x500,  /* KVM_GDT */
+    PC_START_INFO   = 0x6000, /* PVH: struct hvm_start_info, modules, memory map */
+    PC_SEED         = 0x6800, /* for Linux, struct setup_data */
+    PC_ZERO_PAGE    = 0x7000, /* Linux's boot_params */
+    PC_STACK        = 0x8ff0,
+    PC_TABLES       = 0x9000, /* page tables */
+    PC_CMDLINE      = 0x20000,
+    PC_CMDLINE_MAX  = 0x10000,
+    PC_LOW_END      = 0x9fc00, /* behind it is what firmware would have */
+    PC_ACPI         = 0xe0000,
+    PC_ACPI_BYTES   = 0x10000,
+    PC_RESET_VECTOR = 0xffff0,
+    PC_HIGH         = 0x100000
 };
 
 /* Above: RAM up to the gap, devices, RAM again from 4 GiB on. */

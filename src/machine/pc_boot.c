@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "device/ports.h"
 #include "kvm/kvm.h"
 #include "machine/boot.h"
 #include "machine/pc.h"
@@ -31,6 +32,22 @@ static int put_gdt(struct machine *m, struct err *err)
     u64 code                   = m->pc->mode == KVM_LONG ? 0x00af9b000000ffff : 0x00cf9b000000ffff;
     u64 gdt[KVM_GDT_BYTES / 8] = {[KVM_CS / 8] = code, [KVM_DS / 8] = 0x00cf93000000ffff};
     return put(m, KVM_GDT, gdt, sizeof(gdt), err);
+}
+
+/* Where a PC begins after a reset: Linux on a hardware-reduced platform without EFI jumps there to
+ * begin again. mov $1,%al; mov $reset register,%dx; out %al,%dx; hlt; jmp to the hlt */
+static int put_reset_vector(struct machine *m, struct err *err)
+{
+    static const u8 code[] = {0xb0,
+                              POWER_RESET_VALUE,
+                              0xba,
+                              (PC_POWER + POWER_RESET) & 0xff,
+                              (PC_POWER + POWER_RESET) >> 8,
+                              0xee,
+                              0xf4,
+                              0xeb,
+                              0xfd};
+    return put(m, PC_RESET_VECTOR, code, sizeof(code), err);
 }
 
 /* The first 4 GiB where they are, in pages of 2 MiB. */
@@ -291,6 +308,8 @@ int pc_boot(struct machine *m, struct err *err)
     m->pc->rsi = m->pc->rbx = 0;
     if (!rc)
         rc = spec->bare ? boot_flat(m, path, &bare, err) : boot_elf(m, path, err);
+    if (!rc)
+        rc = put_reset_vector(m, err);
     if (!rc && m->pc->mode != KVM_REAL)
         rc = put_gdt(m, err);
     if (!rc && m->pc->mode == KVM_LONG)

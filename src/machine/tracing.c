@@ -12,7 +12,7 @@
 #include "machine/state.h"
 #include "rv64/rv64.h"
 
-enum event { TRACE_INSN, TRACE_TRAP, TRACE_IRQ, TRACE_MMIO, TRACE_SBI, TRACE_EVENTS };
+enum event { TRACE_INSN, TRACE_TRAP, TRACE_IRQ, TRACE_MMIO, TRACE_SBI, TRACE_EXIT, TRACE_EVENTS };
 
 /* The names, and what their filters select: addresses LO-HI of the code, or a device's name. */
 static const struct {
@@ -20,7 +20,7 @@ static const struct {
     bool        by_device;
 } events[TRACE_EVENTS] = {
     [TRACE_INSN] = {"insn", false}, [TRACE_TRAP] = {"trap", false}, [TRACE_IRQ] = {"irq", false},
-    [TRACE_MMIO] = {"mmio", true},  [TRACE_SBI] = {"sbi", false},
+    [TRACE_MMIO] = {"mmio", true},  [TRACE_SBI] = {"sbi", false},   [TRACE_EXIT] = {"exit", false},
 };
 
 struct filter {
@@ -94,6 +94,19 @@ void tracing_sbi(struct machine *m, const struct hart *hart, u64 extension, u64 
              hart->vcpu->id, extension, function, args[0], args[1], args[2], result);
 }
 
+static void tracing_exit(void *ctx, const struct vcpu *v, const char *kind, u64 addr,
+                         unsigned width, bool write)
+{
+    struct tracing *t = ctx;
+    if (!t->filters[TRACE_EXIT].on)
+        return;
+    if (width)
+        line(t, "cpu%u exit %s %#" PRIx64 " %s%u", v->id, kind, addr, write ? "write" : "read",
+             8 * width);
+    else
+        line(t, "cpu%u exit %s", v->id, kind);
+}
+
 static int parse_one(struct tracing *t, char *item, struct err *err)
 {
     char *colon = strchr(item, ':');
@@ -113,7 +126,7 @@ static int parse_one(struct tracing *t, char *item, struct err *err)
     }
     return strcmp(item, "all") ? err_set(err, EINVAL,
                                          "--trace: no '%s'; there are: insn, trap, irq, mmio, "
-                                         "sbi, all",
+                                         "sbi, exit, all",
                                          item)
                                : 0;
 }
@@ -147,9 +160,12 @@ int tracing_start(struct machine *m, struct err *err)
     t->tracer = (struct rv64_tracer){
         .insn = t->filters[TRACE_INSN].on ? on_insn : NULL, .trap = on_trap, .ctx = t};
     bool harts = t->filters[TRACE_INSN].on || t->filters[TRACE_TRAP].on || t->filters[TRACE_IRQ].on;
-    if (harts && !m->board->traces)
-        return err_set(err, ENOTSUP, "--trace: engine %s tells mmio only", spec->engine);
-    for (unsigned i = 0; harts && i < m->n_harts; i++)
+    bool all   = harts && t->filters[TRACE_EXIT].on;
+    if (harts && !all && !m->board->traces)
+        return err_set(err, ENOTSUP, "--trace: engine %s tells mmio and exit only", spec->engine);
+    if (t->filters[TRACE_EXIT].on && m->board->watch)
+        m->board->watch(m, tracing_exit, t);
+    for (unsigned i = 0; harts && m->board->traces && i < m->n_harts; i++)
         rv64_trace(m->harts[i].vcpu, &t->tracer);
     if (t->filters[TRACE_MMIO].on)
         bus_watch(m->bus, on_mmio, t);

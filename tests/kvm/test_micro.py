@@ -153,7 +153,7 @@ def test_flat_binaries(guise, tmp_path):
     (["--bare", "long,on=1"], "no option 'on=1'"), (["--cpu", "i386"], "no CPU 'i386'"),
     (["--engine", "jit"], "only the engine kvm"), (["--gdb", "unix:gdb"], "--gdb: not with engine kvm"),
     (["--machine", "virt"], "the board 'virt' has no engine 'kvm'"), (["-m", "1m"], "2 MiB"),
-    (["--disk", "disk,bus=pci"], "no bus 'pci' on this board"), (["--trace", "insn"], "tells mmio only")])
+    (["--disk", "disk,bus=pci"], "no bus 'pci' on this board"), (["--trace", "insn"], "tells mmio and exit only")])
 def test_refusals(guise, micro, tmp_path, options, says):
     (tmp_path / "disk").write_bytes(bytes(1 << 20))
     done = guise.run("run", "--rm", "-m", "16m", *options, micro)
