@@ -11,7 +11,7 @@ import pytest
 from terminal import Terminal
 
 VERBS = ("run create start ps logs attach exec stop kill pause resume engine wait stats inspect rm snapshot "
-         "restore events pull load images tag rmi binfmt lockstep disk gates version help").split()
+         "restore events pull load images tag rmi binfmt lockstep java disk gates version help").split()
 
 
 def refused(done, status, *words):

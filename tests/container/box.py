@@ -13,7 +13,7 @@ OCI = BUILD / "guise-oci"
 BUSYBOX = next((p for p in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(p)), None)
 TOOLS = ["sh", "true", "false", "ls", "cat", "ps", "mount", "id", "sleep", "env", "grep", "touch",
          "hostname", "stat", "readlink", "tty", "test", "rm", "mkdir", "ip", "umount", "head", "dd",
-         "ln", "mv", "nice", "stty", "seq", "kill", "trap", "mknod", "chmod", "pwd", "sysctl", "wc"]
+         "ln", "mv", "nice", "stty", "seq", "kill", "trap", "mknod", "chmod", "pwd", "sysctl", "wc", "cp"]
 
 
 def why_not():
