@@ -50,7 +50,7 @@ def test_no_such_workload(echo, tmp_path):
     refused(echo.run("run", tmp_path / "text"), 126, "nothing here can run it")
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [v for v in VERBS if v != "java"])        # whose --help is java's own
 def test_help_of_each_verb(echo, verb):
     text = echo(verb, "--help")
     assert text.startswith(f"Usage: guise {verb}")
