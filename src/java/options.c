@@ -96,6 +96,13 @@ static bool opt_no_verify(struct options *o, const char *rest)
     return true;
 }
 
+static bool opt_no_signals(struct options *o, const char *rest)
+{
+    (void)rest;
+    o->no_signals = true;
+    return true;
+}
+
 static bool opt_ignore(struct options *o, const char *rest)
 {
     (void)o, (void)rest;
@@ -165,7 +172,7 @@ static const struct row {
     {"-Xverify:none", opt_no_verify},
     {"-XX:-BytecodeVerificationRemote", opt_no_verify},
     {"-Xverify:", opt_ignore},
-    {"-Xrs", opt_ignore},
+    {"-Xrs", opt_no_signals},
     {"-Xbatch", opt_ignore},
     {"-Xlog:", opt_ignore},
     {"-XX:", opt_ignore},

@@ -11,6 +11,7 @@
 
 #include "java/boot.h"
 #include "java/code.h"
+#include "java/thread_dump.h"
 
 static volatile sig_atomic_t pipe_end = -1;
 
@@ -53,7 +54,10 @@ static void *dispatch(void *arg)
             break;
         union value args[1] = {{.i = b}};
         thread_enter(t);
-        call_method(t, vm->k.Signal_dispatch, args);
+        if (b == SIGQUIT)
+            threads_dump(t);
+        else
+            call_method(t, vm->k.Signal_dispatch, args);
         t->exception = NULL;
         thread_leave(t);
     }
@@ -72,5 +76,7 @@ bool signals_start(struct thread *t)
     if (pthread_create(&thread, NULL, dispatch, vm) != 0)
         return false;
     pthread_detach(thread);
+    if (!vm->options.no_signals)
+        signal_register(SIGQUIT, 2);
     return true;
 }

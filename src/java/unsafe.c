@@ -8,6 +8,7 @@
 #include "java/jni.h"
 #include "java/natives.h"
 #include "java/code.h"
+#include "java/frames.h"
 #include "java/vm.h"
 
 static const union value nothing = {.raw = 0};
@@ -353,11 +354,29 @@ const struct native_row unsafe_rows[] = {
     {NULL, NULL, NULL},
 };
 
-/* No other thread is inside an access: closing a scope needs a look at all stacks. */
+/* Whether a thread is inside an access of ScopedMemoryAccess to SCOPE; the world is stopped. */
+static bool in_scope(const struct thread *t, const struct object *scope)
+{
+    for (struct frame *f = frame_next(t->frame); f; f = frame_next(f->prev)) {
+        if (!symbol_is(f->method->cls->name, "jdk/internal/misc/ScopedMemoryAccess"))
+            continue;
+        for (u32 i = 0; i < f->method->nargs; i++) {
+            if (f->regs[i].o == scope)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* closeScope0(Scope, ScopedAccessError): false when another thread is still in it. */
 static union value close_scope(struct thread *t, union value *args)
 {
-    (void)t, (void)args;
-    return of_int(1);
+    bool busy = false;
+    world_stop(t);
+    for (struct thread *u = t->vm->threads; u; u = u->next)
+        busy |= u != t && in_scope(u, args[1].o);
+    world_go(t);
+    return of_int(!busy);
 }
 
 const struct native_row scoped_rows[] = {

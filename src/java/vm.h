@@ -61,7 +61,7 @@ struct options {
     char **arguments; /* as given, for JVM_GetVmArguments */
     u32    narguments;
     bool   assertions, system_assertions, verbose_class, verbose_gc, verbose_jni, check_jni;
-    bool   verify;
+    bool   verify, no_signals; /* NO_SIGNALS: -Xrs */
     u32    nmodule_options[8];
     int (*print)(void *f, const char *fmt, va_list);
     void (*exit)(int);
