@@ -375,10 +375,50 @@ static int write_bundle(const struct spec *s, const char *path, struct err *err)
     return file_replace(path, text, err);
 }
 
+/* What is not there is refused, not left out. */
+static int check(const struct spec *s, bool bundle, struct err *err)
+{
+    const char *net = network_of(s);
+    const struct {
+        bool        given;
+        const char *name;
+    } for_roots[] = {
+        {s->n_nets, "--network"},
+        {s->n_shares, "--volume"},
+        {s->memory_given, "--memory"},
+        {s->cpu_milli, "--cpus"},
+        {s->pids_limit, "--pids-limit"},
+        {s->user, "--user"},
+        {s->hostname, "--hostname"},
+        {s->tmpfs && s->tmpfs[0], "--tmpfs"},
+        {s->read_only, "--read-only"},
+        {s->privileged, "--privileged"},
+        {s->cap_add || s->cap_drop, "--cap-add and --cap-drop"},
+        {s->env && s->env[0], "--env"},
+        {s->cwd_given, "--workdir"},
+        {s->no_new_privileges, "--security-opt"},
+    };
+    for (unsigned i = 0; bundle && i < ARRAY_SIZE(for_roots); i++)
+        if (for_roots[i].given)
+            return err_set(err, ENOTSUP, "%s: an OCI bundle's config.json says that",
+                           for_roots[i].name);
+    if (s->n_ports)
+        return err_set(err, ENOTSUP, "--publish: containers have no published ports yet");
+    if (s->n_nets > 1 || (strcmp(net, "none") != 0 && strcmp(net, "host") != 0))
+        return err_set(err, ENOTSUP, "--network: a container's is none or host");
+    if (s->n_disks)
+        return err_set(err, ENOTSUP, "--disk is for machines");
+    return 0;
+}
+
 int bundle_write(const struct spec *s, const char *root, const char *dir, struct err *err)
 {
-    cleanup_free char *path = xasprintf("%s/config.json", dir);
-    if (!s->layers && bundle_look(s->workload) == BUNDLE_OCI)
+    cleanup_free char *path   = xasprintf("%s/config.json", dir);
+    bool               bundle = !s->layers && bundle_look(s->workload) == BUNDLE_OCI;
+    int                rc     = check(s, bundle, err);
+    if (rc)
+        return rc;
+    if (bundle)
         return write_bundle(s, path, err);
     if (!s->args || !s->args[0])
         return err_set(err, EINVAL, "%s: which program is to be run in it?", s->workload);

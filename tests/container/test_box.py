@@ -108,6 +108,13 @@ def test_networks(guise):
     assert inside("--network", "host") == os.readlink("/proc/self/ns/net")
 
 
+@pytest.mark.parametrize("words", [["-p", "8080:80"], ["--network", "user"], ["--network", "none", "--network", "host"]])
+def test_what_is_not_there_is_refused(guise, words):
+    done = guise.run("run", "--rm", *words, guise.root, "true")
+    assert done.returncode == 125 and words[0].strip("-")[0] in done.stderr and done.stderr.count("\n") == 1
+    assert guise("ps", "-aq") == ""
+
+
 def test_life(guise):
     guise("run", "-d", "--name", "life", guise.root, "sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done")
     until(lambda: guise("logs", "life") == "up\n")
@@ -141,6 +148,7 @@ def test_bundle(guise):
     (bundle / "config.json").write_text(json.dumps(config))
     assert guise("run", "--rm", bundle) == "from the bundle\n"
     assert guise("run", "--rm", bundle, "hostname") == "guise\n"
+    assert "config.json says that" in guise.run("run", "--rm", "-m", "64m", bundle).stderr
 
 
 def test_nothing_is_left(guise):
