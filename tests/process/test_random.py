@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = Path(os.environ.get("GUISE_BUILD", ROOT / "build")).resolve() / "guise-user"
-QEMU = Path(os.environ.get("GUISE_GUEST", "/nonexistent")) / "qemu-riscv64-10"
+QEMU = Path(os.environ.get("GUISE_GUEST", ROOT / "build/guest")) / "qemu-riscv64-10"
 CROSS = "riscv64-linux-gnu-gcc"
 COUNT = int(os.environ.get("GUISE_RANDOM", "4000" if os.environ.get("GUISE_LONG") else "100"))
 SEED = int(os.environ.get("GUISE_SEED", "1"))
