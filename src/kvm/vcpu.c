@@ -89,7 +89,7 @@ static void vcpu_irq(struct vcpu *v, unsigned line, bool level)
     (void)v;
     (void)line;
     (void)level;
-    assert(!"a vCPU's interrupts come from the kernel's controllers");
+    assert(false && "a vCPU's interrupts come from the kernel's controllers");
 }
 
 /* The hardware sees to it. */

@@ -22,14 +22,15 @@ struct settings {
     double read_done, write_done, prepare;
     double reselect, reselect_other;
     double read_disconnect[2], write_disconnect;
-    double extra, extra_command, extra_disconnect, extra_gap, extra_disconnect2, extra_seek;
+    double extra_command, extra_disconnect, extra_gap, extra_disconnect2, extra_seek;
     double minimum_seek; /* of a write that does not follow on */
-    double segments, segment_blocks, write_segments, own_write_segment;
-    double low_water, high_water, water_by_request;
-    double caching, ahead, ahead_max, ahead_on_hit, fast;
-    double any_read, any_free, any_write; /* a track's blocks in any order */
-    double stop_in_sector;                /* read-ahead ends at once */
-    double hits_on_written, never_disconnect, prebuffering, almost;
+    double segments, segment_blocks, write_segments;
+    double low_water, high_water;
+    double ahead, ahead_max, fast;
+    bool   own_write_segment, water_by_request, caching, ahead_on_hit, extra;
+    bool   any_read, any_free, any_write; /* a track's blocks in any order */
+    bool   stop_in_sector;                /* read-ahead ends at once */
+    bool   hits_on_written, never_disconnect, prebuffering, almost;
 };
 
 struct segment {
@@ -315,7 +316,7 @@ static double read_miss(struct drive *d, double now, const struct drive_request 
     pass(d, media, r, r->block, 0, NULL);
     *s = (struct segment){.start = r->block, .end = r->block};
     grow(d, s, r->block + r->blocks);
-    if (d->s.ahead)
+    if (d->s.ahead > 0)
         read_ahead(d, s, r->block + r->blocks);
     keep(d, s);
     out->seek    = d->first_seek;
@@ -363,7 +364,7 @@ static double put(struct drive *d, double media, const struct drive_request *r, 
     cleanup_free double *ready = xalloc(r->blocks * sizeof(double));
     memcpy(ready, d->there, r->blocks * sizeof(double));
     double end = pass(d, media, r, r->block, collected(d, media, r, append), ready);
-    if (!d->s.fast) {
+    if (d->s.fast == 0) {
         out->seek   = d->first_seek;
         out->rotate = d->first_wait;
     }
@@ -430,8 +431,8 @@ static double serve_write(struct drive *d, double now, const struct drive_reques
     if (!follow)
         s = oldest(d, true);
     forget(d, r->block, r->blocks, follow ? s : NULL);
-    double end = d->s.fast ? write_behind(d, now, r, append, out)
-                           : write_through(d, now, r, append, extra, out);
+    double end = d->s.fast > 0 ? write_behind(d, now, r, append, out)
+                               : write_through(d, now, r, append, extra, out);
     if (!follow)
         *s = (struct segment){.start = r->block, .end = r->block};
     s->written = true;
@@ -483,23 +484,23 @@ static const struct param_row rows[] = {
     {"Number of buffer segments", SET(segments), 1, SEGMENTS_MAX, true},
     {"Maximum number of write segments", SET(write_segments), 0, SEGMENTS_MAX, false},
     {"Segment size (in blks)", SET(segment_blocks), 1, 1e6, true},
-    {"Use separate write segment", SET(own_write_segment), 0, 1, false},
+    {"Use separate write segment", SET(own_write_segment), 0, 1, false, true},
     {"Low (write) water mark", SET(low_water), 0, 1, false},
     {"High (read) water mark", SET(high_water), 0, 1, false},
-    {"Set watermark by reqsize", SET(water_by_request), 0, 1, false},
-    {"Enable caching in buffer", SET(caching), 0, 2, true},
+    {"Set watermark by reqsize", SET(water_by_request), 0, 1, false, true},
+    {"Enable caching in buffer", SET(caching), 0, 2, true, true},
     {"Buffer continuous read", SET(ahead), 0, 4, true},
     {"Maximum read-ahead (blks)", SET(ahead_max), 0, 1e6, false},
-    {"Read-ahead on idle hit", SET(ahead_on_hit), 0, 1, false},
+    {"Read-ahead on idle hit", SET(ahead_on_hit), 0, 1, false, true},
     {"Fast write level", SET(fast), 0, 2, true},
-    {"Immediate buffer read", SET(any_read), 0, 1, true},
-    {"Read any free blocks", SET(any_free), 0, 1, false},
-    {"Immediate buffer write", SET(any_write), 0, 1, true},
-    {"Stop prefetch in sector", SET(stop_in_sector), 0, 1, false},
-    {"Allow read hits on write data", SET(hits_on_written), 0, 1, false},
-    {"Allow almost read hits", SET(almost), 0, 1, false},
-    {"Allow write prebuffering", SET(prebuffering), 0, 1, false},
-    {"Never disconnect", SET(never_disconnect), 0, 1, false},
+    {"Immediate buffer read", SET(any_read), 0, 1, true, true},
+    {"Read any free blocks", SET(any_free), 0, 1, false, true},
+    {"Immediate buffer write", SET(any_write), 0, 1, true, true},
+    {"Stop prefetch in sector", SET(stop_in_sector), 0, 1, false, true},
+    {"Allow read hits on write data", SET(hits_on_written), 0, 1, false, true},
+    {"Allow almost read hits", SET(almost), 0, 1, false, true},
+    {"Allow write prebuffering", SET(prebuffering), 0, 1, false, true},
+    {"Never disconnect", SET(never_disconnect), 0, 1, false, true},
     {"Read hit over. after read", SET(read_hit[0]), 0, 1e4, true},
     {"Read hit over. after write", SET(read_hit[1]), 0, 1e4, true},
     {"Read miss over. after read", SET(read_miss[0]), 0, 1e4, true},
@@ -516,7 +517,7 @@ static const struct param_row rows[] = {
     {"Read disconnect afterread", SET(read_disconnect[0]), 0, 1e4, false},
     {"Read disconnect afterwrite", SET(read_disconnect[1]), 0, 1e4, false},
     {"Write disconnect overhead", SET(write_disconnect), 0, 1e4, false},
-    {"Extra write disconnect", SET(extra), 0, 1, false},
+    {"Extra write disconnect", SET(extra), 0, 1, false, true},
     {"Extradisc command overhead", SET(extra_command), 0, 1e4, false},
     {"Extradisc disconnect overhead", SET(extra_disconnect), 0, 1e4, false},
     {"Extradisc inter-disconnect delay", SET(extra_gap), 0, 1e4, false},

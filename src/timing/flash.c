@@ -21,7 +21,8 @@ struct settings {
     double channels, dies, planes, blocks, pages, page_bytes;
     double read_us, program_us, erase_us, channel_mb_s, command_us, host_mb_s;
     double spare; /* part of what the host sees that is there beside it */
-    double buffer_pages, protected;
+    double buffer_pages;
+    bool protected;
 };
 
 struct block {
@@ -408,7 +409,7 @@ static const struct param_row rows[] = {
     {"Command overhead (us)", SET(command_us), 0, 1e6, true},
     {"Over-provisioning", SET(spare), 0.001, 10, true},
     {"Write buffer (pages)", SET(buffer_pages), 0, WRITES_MAX - 1, true},
-    {"Power-loss protection", SET(protected), 0, 1, false},
+    {"Power-loss protection", SET(protected), 0, 1, false, true},
 };
 
 static int read_policy(struct flash *f, const struct param *from, struct err *err)

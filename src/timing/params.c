@@ -360,11 +360,17 @@ int param_rows(const struct param *block, const struct param_row *rows, unsigned
                struct err *err)
 {
     for (unsigned i = 0; i < n; i++) {
-        double *at = (double *)((char *)out + rows[i].off);
-        int     rc =
-            param_number(block, rows[i].key, rows[i].needed, rows[i].min, rows[i].max, at, err);
+        void  *at    = (char *)out + rows[i].off;
+        bool   flag  = rows[i].flag;
+        double value = flag ? *(bool *)at : *(double *)at;
+        int    rc =
+            param_number(block, rows[i].key, rows[i].needed, rows[i].min, rows[i].max, &value, err);
         if (rc)
             return rc;
+        if (flag)
+            *(bool *)at = value != 0;
+        else
+            *(double *)at = value;
     }
     return 0;
 }

@@ -41,12 +41,13 @@ const struct param *param_get(const struct param *block, const char *key);
 int param_number(const struct param *block, const char *key, bool needed, double min, double max,
                  double *out, struct err *err);
 
-/* A number of a struct of doubles, by its key in a block. */
+/* A number of a struct, by its key in a block. */
 struct param_row {
     const char *key;
     size_t      off;
     double      min, max;
     bool        needed; /* else it stays as it was */
+    bool        flag;   /* 0 or 1, in a bool; else a double */
 };
 int param_rows(const struct param *block, const struct param_row *rows, unsigned n, void *out,
                struct err *err);

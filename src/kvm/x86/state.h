@@ -24,12 +24,12 @@ struct kvm_state {
     struct kvm_mp_state    mp;
     struct kvm_regs        regs;
     struct kvm_sregs       sregs;
-    struct kvm_xsave       xsave;
     struct kvm_xcrs        xcrs;
     struct kvm_debugregs   debugregs;
     struct kvm_lapic_state lapic;
     struct kvm_vcpu_events events;
     struct kvm_msrs_room   msrs;
+    struct kvm_xsave       xsave; /* last, since it may be larger one day */
 };
 
 struct kvm_chips {
