@@ -29,12 +29,11 @@
 #include "container/usage.h"
 #include "isolation/channel.h"
 #include "isolation/mount.h"
+#include "vm/child.h"
 
 struct box_instance {
     struct instance inst;
-    pid_t           pid;            /* of its first process; 0: none */
-    int             pidfd, in, out; /* in: what it reads from us, -1: nothing; may be out */
-    struct watch   *ended, *says, *room;
+    struct child    child; /* its first process */
     struct state    state; /* dir is NULL: not loaded */
 };
 
@@ -83,79 +82,6 @@ static void probe(const struct spec *spec, struct probe *out)
     snprintf(out->why, sizeof(out->why), "%s", answers[kind].why);
     snprintf(out->engine_why, sizeof(out->engine_why), "%s",
              "the host's kernel runs its programs, in namespaces of their own");
-}
-
-/* ---- output and input ---- */
-
-static bool drain(struct box_instance *b)
-{
-    char data[4096];
-    for (;;) {
-        ssize_t n = b->out < 0 ? 0 : read(b->out, data, sizeof(data));
-        if (n > 0)
-            console_write(b->inst.console, data, (size_t)n);
-        else if (n < 0 && errno == EINTR)
-            continue;
-        else
-            return n < 0 && errno == EAGAIN;
-    }
-}
-
-static void on_output(void *ctx, int fd, u32 events)
-{
-    struct box_instance *b = ctx;
-    (void)fd;
-    (void)events;
-    if (!drain(b)) {
-        loop_unwatch(b->says);
-        b->says = NULL;
-    }
-}
-
-static void on_room(void *ctx, int fd, u32 events)
-{
-    struct box_instance *b = ctx;
-    (void)fd;
-    loop_rewatch(b->room, 0);
-    if (events & EPOLLOUT)
-        console_ready(b->inst.console);
-}
-
-static size_t input(void *ctx, const u8 *data, size_t len)
-{
-    struct box_instance *b = ctx;
-    if (b->in < 0)
-        return len; /* nobody reads it */
-    ssize_t n = write(b->in, data, len);
-    if (n >= 0)
-        return (size_t)n;
-    if (errno != EAGAIN)
-        return len;
-    loop_rewatch(b->room, EPOLLOUT);
-    return 0;
-}
-
-static void resize(void *ctx, unsigned columns, unsigned rows)
-{
-    struct box_instance *b = ctx;
-    struct winsize       w = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
-    if (b->inst.spec->tty && b->out >= 0)
-        ioctl(b->out, TIOCSWINSZ, &w);
-}
-
-static int open_pipes(struct box_instance *b, int ends[2], struct err *err)
-{
-    int in[2] = {-1, -1}, out[2];
-    if (pipe2(out, O_CLOEXEC) || (b->inst.spec->interactive && pipe2(in, O_CLOEXEC)))
-        return err_errno(err, errno, "make pipes");
-    ends[0] = in[0] >= 0 ? in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ends[1] = out[1];
-    b->out  = out[0];
-    b->in   = in[1];
-    fcntl(b->out, F_SETFL, O_NONBLOCK);
-    if (b->in >= 0)
-        fcntl(b->in, F_SETFL, O_NONBLOCK);
-    return 0;
 }
 
 /* ---- the runtime ---- */
@@ -273,9 +199,7 @@ static int accept_console(struct box_instance *b, int listener, struct err *err)
     if (got < 0)
         return err_errno(err, -got, "get the terminal");
     fcntl(got, F_SETFL, O_RDWR | O_NONBLOCK);
-    b->out = got;
-    b->in  = fcntl(got, F_DUPFD_CLOEXEC, 3);
-    return b->in < 0 ? err_errno(err, errno, "get the terminal") : 0;
+    return child_terminal(&b->child, got, err);
 }
 
 static int make_with_terminal(struct box_instance *b, const char *bundle, const char *pid_file,
@@ -299,7 +223,7 @@ static int make_with_pipes(struct box_instance *b, const char *bundle, const cha
     const char *const words[] = {"create", "--die-with-parent", "--bundle", bundle, "--pid-file",
                                  pid_file, b->inst.spec->id,    NULL};
     int               ends[2] = {-1, -1};
-    int               rc      = open_pipes(b, ends, err);
+    int               rc      = child_pipes(&b->child, ends, err);
     if (!rc)
         rc = runtime(b, words, ends, err);
     for (int i = 0; i < 2; i++)
@@ -307,8 +231,8 @@ static int make_with_pipes(struct box_instance *b, const char *bundle, const cha
             close(ends[i]);
     /* What the runtime said there was not the container's. */
     if (rc) {
-        close(b->out);
-        b->out = -1;
+        close(b->child.out);
+        b->child.out = -1;
     }
     return rc;
 }
@@ -349,38 +273,6 @@ static int mount_private(const struct mount_options *o, const char *place, struc
 }
 
 /* ---- its life ---- */
-
-static void on_end(void *ctx, int fd, u32 events)
-{
-    struct box_instance *b       = ctx;
-    int                  status  = 0;
-    char                 why[64] = "";
-    (void)fd;
-    (void)events;
-    if (waitpid(b->pid, &status, WNOHANG) != b->pid)
-        return;
-    loop_unwatch(b->ended);
-    b->ended = NULL;
-    drain(b);
-    b->pid = 0;
-    if (WIFSIGNALED(status))
-        snprintf(why, sizeof(why), "killed by signal %d", WTERMSIG(status));
-    instance_exited(&b->inst, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
-                    why);
-}
-
-static int watch(struct box_instance *b, struct err *err)
-{
-    struct loop *loop = b->inst.loop;
-    b->pid            = b->state.pid;
-    b->pidfd          = (int)syscall(SYS_pidfd_open, b->pid, 0);
-    if (b->pidfd < 0)
-        return err_errno(err, errno, "watch the container");
-    int rc = loop_watch(loop, b->out, EPOLLIN, on_output, b, &b->says, err);
-    if (!rc && b->in >= 0)
-        rc = loop_watch(loop, b->in, 0, on_room, b, &b->room, err);
-    return rc ? rc : loop_watch(loop, b->pidfd, EPOLLIN, on_end, b, &b->ended, err);
-}
 
 /* The image's layers with a writable one on top, in a mount namespace of the monitor's own: what
  * is mounted there goes with it, however it ends. The writable layer stays, for the next start. */
@@ -425,7 +317,7 @@ static int create(struct instance *inst, struct err *err)
     cleanup_free char   *pid_file = xasprintf("%s/container.pid", inst->dir);
     cleanup_free char   *states   = container_states(inst->dir);
     cleanup_free char   *root     = xstrdup(inst->spec->workload);
-    b->pidfd = b->in = b->out = -1;
+    child_init(&b->child, inst);
     container_sweep(inst->dir, inst->spec->id);
     if (mkdir(bundle, 0700) < 0 && errno != EEXIST)
         return err_errno(err, errno, "make '%s'", bundle);
@@ -441,8 +333,8 @@ static int create(struct instance *inst, struct err *err)
     if (!rc)
         rc = state_load(&b->state, states, inst->spec->id, err);
     if (!rc)
-        rc = watch(b, err);
-    console_connect(inst->console, &(struct console_port){input, resize, b});
+        rc = child_watch(&b->child, b->state.pid, err);
+    child_connect(&b->child);
     return rc;
 }
 
@@ -512,20 +404,14 @@ static void destroy(struct instance *inst)
     struct box_instance *b       = of(inst);
     const char *const    words[] = {"delete", "--force", inst->spec->id, NULL};
     struct err           err;
-    loop_unwatch(b->ended);
-    loop_unwatch(b->says);
-    loop_unwatch(b->room);
     if (b->state.dir && runtime(b, words, NULL, &err))
         log_warn("delete: %s", err.text);
     while (waitpid(-1, NULL, WNOHANG) > 0)
         continue;
-    drain(b);
+    child_drain(&b->child);
     state_done(&b->state);
     remove_files(inst->dir);
-    const int fds[] = {b->pidfd, b->in, b->out};
-    for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    child_done(&b->child);
 }
 
 static const char *const engines[] = {"native", NULL};

@@ -11,23 +11,21 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "process/process.h"
+#include "vm/child.h"
 
-struct child {
+struct foreign {
     struct instance inst;
-    pid_t           pid;
-    int             pidfd, in, out; /* in: what it reads from us, -1: nothing; may be out */
-    struct watch   *ended, *says, *room;
+    struct child    child;
 };
 
 static struct child *of(struct instance *inst)
 {
-    return container_of(inst, struct child, inst);
+    return &container_of(inst, struct foreign, inst)->child;
 }
 
 static void probe(const struct spec *spec, struct probe *out)
@@ -46,113 +44,7 @@ static void probe(const struct spec *spec, struct probe *out)
              spec->engine ? "--engine asks for it" : "the default for programs");
 }
 
-/* --- output and input --- */
-
-/* What is there now; false: it has closed its end. */
-static bool drain(struct child *c)
-{
-    char data[4096];
-    for (;;) {
-        ssize_t n = read(c->out, data, sizeof(data));
-        if (n > 0)
-            console_write(c->inst.console, data, (size_t)n);
-        else if (n < 0 && errno == EINTR)
-            continue;
-        else
-            return n < 0 && errno == EAGAIN;
-    }
-}
-
-static void on_output(void *ctx, int fd, u32 events)
-{
-    struct child *c = ctx;
-    (void)fd;
-    (void)events;
-    if (!drain(c)) {
-        loop_unwatch(c->says);
-        c->says = NULL;
-    }
-}
-
-static void on_room(void *ctx, int fd, u32 events)
-{
-    struct child *c = ctx;
-    (void)fd;
-    loop_rewatch(c->room, 0);
-    if (events & EPOLLOUT)
-        console_ready(c->inst.console);
-}
-
-static size_t input(void *ctx, const u8 *data, size_t len)
-{
-    struct child *c = ctx;
-    if (c->in < 0)
-        return len; /* nobody reads it */
-    ssize_t n = write(c->in, data, len);
-    if (n >= 0)
-        return (size_t)n;
-    if (errno != EAGAIN)
-        return len;
-    loop_rewatch(c->room, EPOLLOUT);
-    return 0;
-}
-
-static void resize(void *ctx, unsigned columns, unsigned rows)
-{
-    struct child  *c = ctx;
-    struct winsize w = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
-    if (c->inst.spec->tty && c->out >= 0)
-        ioctl(c->out, TIOCSWINSZ, &w);
-}
-
 /* --- its life --- */
-
-static void on_end(void *ctx, int fd, u32 events)
-{
-    struct child *c       = ctx;
-    int           status  = 0;
-    char          why[64] = "";
-    (void)fd;
-    (void)events;
-    if (waitpid(c->pid, &status, WNOHANG) != c->pid)
-        return;
-    loop_unwatch(c->ended);
-    c->ended = NULL;
-    drain(c);
-    c->pid = 0;
-    if (WIFSIGNALED(status))
-        snprintf(why, sizeof(why), "killed by signal %d", WTERMSIG(status));
-    instance_exited(&c->inst, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
-                    why);
-}
-
-static int open_terminal(struct child *c, int ends[2], struct err *err)
-{
-    char name[64];
-    int  m = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    if (m < 0 || grantpt(m) || unlockpt(m) || ptsname_r(m, name, sizeof(name)))
-        return err_errno(err, errno, "make a terminal");
-    ends[0] = ends[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    c->out            = m;
-    c->in             = fcntl(m, F_DUPFD_CLOEXEC, 3);
-    return ends[0] < 0 || c->in < 0 ? err_errno(err, errno, "open the terminal") : 0;
-}
-
-/* ends: what the program has as input and output. */
-static int open_pipes(struct child *c, int ends[2], struct err *err)
-{
-    int in[2] = {-1, -1}, out[2];
-    if (pipe2(out, O_CLOEXEC) || (c->inst.spec->interactive && pipe2(in, O_CLOEXEC)))
-        return err_errno(err, errno, "make pipes");
-    ends[0] = in[0] >= 0 ? in[0] : open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ends[1] = out[1];
-    c->out  = out[0];
-    c->in   = in[1];
-    fcntl(c->out, F_SETFL, O_NONBLOCK);
-    if (c->in >= 0)
-        fcntl(c->in, F_SETFL, O_NONBLOCK);
-    return 0;
-}
 
 /* Given variables win over those that we have. */
 static char **environment(const struct spec *spec)
@@ -221,46 +113,30 @@ static _Noreturn void become(const struct spec *spec, const int ends[2], char **
 
 static int create(struct instance *inst, struct err *err)
 {
-    struct child *c = of(inst);
-    c->pidfd = c->in = c->out = -1;
+    child_init(of(inst), inst);
     if (access(inst->spec->workload, R_OK) < 0)
         return err_errno(err, errno, "open '%s'", inst->spec->workload);
-    console_connect(inst->console, &(struct console_port){input, resize, c});
+    child_connect(of(inst));
     return 0;
-}
-
-static int watch(struct child *c, struct err *err)
-{
-    struct loop *loop = c->inst.loop;
-    c->pidfd          = (int)syscall(SYS_pidfd_open, c->pid, 0);
-    if (c->pidfd < 0)
-        return err_errno(err, errno, "watch the program");
-    int rc = loop_watch(loop, c->out, EPOLLIN, on_output, c, &c->says, err);
-    if (!rc && c->in >= 0)
-        rc = loop_watch(loop, c->in, 0, on_room, c, &c->room, err);
-    return rc ? rc : loop_watch(loop, c->pidfd, EPOLLIN, on_end, c, &c->ended, err);
 }
 
 static int start(struct instance *inst, struct err *err)
 {
     struct child *c       = of(inst);
     int           ends[2] = {-1, -1};
-    int           rc = inst->spec->tty ? open_terminal(c, ends, err) : open_pipes(c, ends, err);
-    if (rc)
-        return rc;
-    char **argv = words(inst->spec), **envp = environment(inst->spec);
-    c->pid = fork();
-    if (c->pid == 0)
-        become(inst->spec, ends, argv, envp);
-    if (c->pid < 0)
-        rc = err_errno(err, errno, "make a process");
-    strings_free(argv);
-    strings_free(envp);
-    close(ends[0]);
-    if (ends[1] != ends[0])
-        close(ends[1]);
-    if (!rc)
-        rc = watch(c, err);
+    int           rc      = child_open(c, ends, err);
+    if (!rc) {
+        char **argv = words(inst->spec), **envp = environment(inst->spec);
+        pid_t  pid = fork();
+        if (pid == 0)
+            become(inst->spec, ends, argv, envp);
+        rc = pid < 0 ? err_errno(err, errno, "make a process") : child_watch(c, pid, err);
+        strings_free(argv);
+        strings_free(envp);
+    }
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0)
+            close(ends[i]);
     console_ready(inst->console);
     return rc;
 }
@@ -294,17 +170,11 @@ static int kill_(struct instance *inst, int sig, struct err *err)
 static void destroy(struct instance *inst)
 {
     struct child *c = of(inst);
-    loop_unwatch(c->ended);
-    loop_unwatch(c->says);
-    loop_unwatch(c->room);
     if (c->pid > 0) {
         kill(-c->pid, SIGKILL);
         waitpid(c->pid, NULL, 0);
     }
-    const int fds[] = {c->pidfd, c->in, c->out};
-    for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    child_done(c);
 }
 
 static const char *const engines[] = {"jit", "interp", NULL};
@@ -313,7 +183,7 @@ const struct kind process_kind = {
     .name    = "process",
     .summary = "a Linux program for riscv64",
     .engines = engines,
-    .size    = sizeof(struct child),
+    .size    = sizeof(struct foreign),
     .probe   = probe,
     .create  = create,
     .start   = start,
