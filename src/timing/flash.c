@@ -456,8 +456,10 @@ static int make(struct flash *f, struct err *err)
         return err_set(err, ENOMEM, "no memory for the map of '%s'", f->name);
     for (u32 i = 0; i < f->planes; i++) {
         struct plane *p = &f->plane[i];
-        p->blocks       = xalloc((f->blocks + 1) * sizeof(*p->blocks));
-        p->free         = xalloc(f->blocks * sizeof(u32));
+        p->blocks       = try_alloc(f->blocks + 1, sizeof(*p->blocks));
+        p->free         = try_alloc(f->blocks, sizeof(u32));
+        if (!p->blocks || !p->free)
+            return err_set(err, ENOMEM, "no memory for the blocks of '%s'", f->name);
         while (p->n_free < f->blocks) {
             p->free[p->n_free] = f->blocks - p->n_free;
             p->n_free++;
