@@ -26,26 +26,39 @@ int json_parse(cJSON **out, const char *text, size_t len, struct err *err)
     return 0;
 }
 
-int json_load(cJSON **out, const char *path, struct err *err)
+int file_read(const char *path, u64 max, char **text, size_t *len, struct err *err)
 {
     cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat    st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_errno(err, errno, "read '%s'", path);
-    if (st.st_size < 0 || (u64)st.st_size > FILE_MAX)
+    if (st.st_size < 0 || (u64)st.st_size > max)
         return err_set(err, EFBIG, "read '%s': too big", path);
     size_t             size = (size_t)st.st_size, have = 0;
-    cleanup_free char *text = xalloc(size + 1);
-    while (have < size) {
-        ssize_t n = read(fd, text + have, size - have);
+    cleanup_free char *data = try_alloc(1, size + 1);
+    if (!data)
+        return err_set(err, ENOMEM, "read '%s': no memory for it", path);
+    for (;;) {
+        ssize_t n = read(fd, data + have, size - have);
         if (n < 0 && errno != EINTR)
             return err_errno(err, errno, "read '%s'", path);
         if (n == 0)
             break;
         have += n > 0 ? (size_t)n : 0;
     }
-    int rc = json_parse(out, text, have, err);
-    return rc ? err_wrap(err, "read '%s'", path) : 0;
+    *text = steal_ptr(data);
+    *len  = have;
+    return 0;
+}
+
+int json_load(cJSON **out, const char *path, struct err *err)
+{
+    cleanup_free char *text = NULL;
+    size_t             len  = 0;
+    int                rc   = file_read(path, FILE_MAX, &text, &len, err);
+    if (rc)
+        return rc;
+    return json_parse(out, text, len, err) ? err_wrap(err, "read '%s'", path) : 0;
 }
 
 /* Splits "a.b": copies "a" into KEY, returns "b", or NULL when this was the last. */

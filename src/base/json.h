@@ -35,6 +35,9 @@ void json_put_bool(cJSON *, const char *path, bool value);
 char *json_line(const cJSON *);  /* on one line, no newline; the caller frees */
 char *json_pages(const cJSON *); /* indented, newline at the end; the caller frees */
 
+/* All of a file of at most MAX bytes, and a 0 behind it; the caller frees *TEXT. */
+int file_read(const char *path, u64 max, char **text, size_t *len, struct err *err);
+
 /* Replaces PATH as a whole: temporary file, then rename. */
 int file_replace(const char *path, const char *text, struct err *err);
 

@@ -4,15 +4,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 
 enum { FILES_MAX = 16, FILE_BYTES_MAX = 4 << 20, DEPTH_MAX = 16, WORDS_MAX = 512 };
 
@@ -228,26 +226,6 @@ static int top(struct source *s, unsigned depth, struct err *err)
     return rc;
 }
 
-static int load(const char *path, char **text, size_t *len, struct err *err)
-{
-    struct stat    st;
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st))
-        return err_errno(err, errno, "open '%s'", path);
-    if (!S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX)
-        return err_set(err, EINVAL, "'%s' is no description: not a file of at most %u MiB", path,
-                       FILE_BYTES_MAX >> 20);
-    *text     = xalloc((size_t)st.st_size + 1);
-    ssize_t n = read(fd, *text, (size_t)st.st_size);
-    if (n < 0) {
-        free(*text);
-        return err_errno(err, errno, "read '%s'", path);
-    }
-    (*text)[n] = 0;
-    *len       = (size_t)n;
-    return 0;
-}
-
 /* FIRST: which block of all is the file's first. */
 static int read_text(struct params *p, const char *text, size_t len, const char *name,
                      unsigned depth, u32 *first, struct err *err)
@@ -266,7 +244,7 @@ static int read_file(struct params *p, const char *path, unsigned depth, u32 *fi
     size_t len  = 0;
     if (p->n_files == FILES_MAX || depth > DEPTH_MAX)
         return err_set(err, EINVAL, "'%s': too many files name each other", path);
-    int rc = load(path, &text, &len, err);
+    int rc = file_read(path, FILE_BYTES_MAX, &text, &len, err);
     if (rc)
         return rc;
     rc = read_text(p, text, len, path, depth, first, err);

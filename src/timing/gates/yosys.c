@@ -1,11 +1,8 @@
 /* timing/gates/yosys.c - reads netlists as Yosys writes them (write_json). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
@@ -149,21 +146,12 @@ static int read_module(struct reader *r, const cJSON *m, struct err *err)
 
 static int load(cJSON **out, const char *path, struct err *err)
 {
-    struct stat    st;
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st))
-        return err_errno(err, errno, "open the netlist '%s'", path);
-    if (!S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX)
-        return err_set(err, EINVAL, "'%s' is no netlist: not a file of at most %u MiB", path,
-                       FILE_BYTES_MAX >> 20);
-    cleanup_free char *text = try_alloc(1, (u64)st.st_size + 1);
-    if (!text)
-        return err_set(err, ENOMEM, "no memory for '%s'", path);
-    size_t done = 0;
-    for (ssize_t n; done < (size_t)st.st_size; done += (size_t)n)
-        if ((n = read(fd, text + done, (size_t)st.st_size - done)) <= 0)
-            return err_errno(err, n ? errno : EIO, "read '%s'", path);
-    return json_parse(out, text, done, err) ? err_wrap(err, "%s", path) : 0;
+    cleanup_free char *text = NULL;
+    size_t             len  = 0;
+    int                rc   = file_read(path, FILE_BYTES_MAX, &text, &len, err);
+    if (rc)
+        return rc;
+    return json_parse(out, text, len, err) ? err_wrap(err, "%s", path) : 0;
 }
 
 int yosys_read(struct gates **out, const char *path, struct err *err)
