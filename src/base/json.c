@@ -35,7 +35,7 @@ int file_read(const char *path, u64 max, char **text, size_t *len, struct err *e
     if (st.st_size < 0 || (u64)st.st_size > max)
         return err_set(err, EFBIG, "read '%s': too big", path);
     size_t             size = (size_t)st.st_size, have = 0;
-    cleanup_free char *data = try_alloc(1, size + 1);
+    cleanup_free char *data = size > FILE_MAX ? try_alloc(1, size + 1) : xalloc(size + 1);
     if (!data)
         return err_set(err, ENOMEM, "read '%s': no memory for it", path);
     for (;;) {
